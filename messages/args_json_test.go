@@ -1,0 +1,151 @@
+package messages_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/flowfabric/ffsqlite/messages"
+)
+
+const (
+	idA = "{fp:24}:" + uuidA
+	idC = "{fp:0}:" + uuidC
+)
+
+func TestSpec01_S81_RequiredFieldsOnly(t *testing.T) {
+	up, down := executionID(t, idA), executionID(t, idC)
+	requireRoundTrip(t, createArgs(t),
+		`{"execution_id":"`+idA+`","namespace":"tenant","lane_id":"default","creator_identity":""}`)
+	requireRoundTrip(t,
+		messages.ClaimArgs{LaneID: "a", Policy: messages.ClaimPolicy{
+			WorkerID: "w", WorkerInstanceID: "w-1", LeaseTTL: time.Second,
+		}},
+		`{"lane_id":"a","policy":{"worker_id":"w","worker_instance_id":"w-1","lease_ttl_ms":1000}}`)
+	next := messages.ClaimNextArgs{
+		Lanes: []messages.LaneID{"a"}, WorkerID: "w", WorkerInstanceID: "w-1", LeaseTTL: time.Second,
+	}
+	const nextJSON = `"lanes":["a"],"worker_id":"w","worker_instance_id":"w-1","lease_ttl_ms":1000`
+	requireRoundTrip(t, next, `{`+nextJSON+`}`)
+	requireRoundTrip(t, messages.ClaimWaitArgs{ClaimNextArgs: next}, `{`+nextJSON+`}`)
+	requireRoundTrip(t, messages.CreateFlowArgs{FlowID: uuid(t, uuidB), Namespace: "tenant"},
+		`{"flow_id":"`+uuidB+`","flow_kind":"","namespace":"tenant"}`)
+	requireRoundTrip(t, messages.AddExecutionToFlowArgs{FlowID: uuid(t, uuidB), ExecutionID: up},
+		`{"flow_id":"`+uuidB+`","execution_id":"`+idA+`"}`)
+	requireRoundTrip(t, messages.CancelFlowArgs{FlowID: uuid(t, uuidB), Policy: messages.CancelAll},
+		`{"flow_id":"`+uuidB+`","policy":"cancel_all"}`)
+	requireRoundTrip(t, messages.ListExecutionsArgs{Limit: 5}, `{"limit":5}`)
+	requireRoundTrip(t, messages.SubscribeCompletionArgs{}, `{}`)
+
+	cancel := decoded[messages.CancelExecutionArgs](t, `{"execution_id":"`+idA+`","reason":"r","lease_id":null}`)
+	require.Equal(t, messages.CancelExecutionArgs{
+		ExecutionID: up, Reason: "r", Source: messages.SourceOperatorOverride,
+	}, cancel)
+	requireRoundTrip(t, cancel, `{"execution_id":"`+idA+`","reason":"r","source":"operator_override"}`)
+
+	edge := `"flow_id":"` + uuidB + `","edge_id":"` + uuidC + `","upstream_execution_id":"` + idA +
+		`","downstream_execution_id":"` + idC + `"`
+	stage := decoded[messages.StageDependencyEdgeArgs](t, `{`+edge+`,"expected_graph_revision":3}`)
+	require.Equal(t, messages.StageDependencyEdgeArgs{
+		FlowID: uuid(t, uuidB), EdgeID: uuid(t, uuidC), UpstreamExecutionID: up, DownstreamExecutionID: down,
+		DependencyKind: "success_only", ExpectedGraphRevision: 3,
+	}, stage)
+	requireRoundTrip(t, stage, `{`+edge+`,"expected_graph_revision":3,"dependency_kind":"success_only"}`)
+	apply := decoded[messages.ApplyDependencyToChildArgs](t, `{`+edge+`,"graph_revision":3}`)
+	require.Equal(t, messages.DependencySuccessOnly, apply.DependencyKind)
+	requireRoundTrip(t, apply, `{`+edge+`,"graph_revision":3,"dependency_kind":"success_only"}`)
+}
+
+func TestArgs_AllFields(t *testing.T) {
+	create := createArgs(t)
+	create.ExecutionKind, create.PayloadEncoding, create.IdempotencyKey = "k", "json", "once"
+	create.InputPayload = []byte{1, 0, 255}
+	create.Priority, create.CreatorIdentity, create.PartitionID = -5, "me", 24
+	create.Tags = map[string]string{"a.b": "c"}
+	create.Policy = messages.NewExecutionPolicy()
+	create.DelayUntil, create.ExecutionDeadlineAt, create.Now = 1, 2, 3
+	requireRoundTrip(t, create, `{
+		"execution_id": "`+idA+`", "namespace": "tenant", "lane_id": "default", "execution_kind": "k",
+		"input_payload": [1, 0, 255], "payload_encoding": "json", "priority": -5, "creator_identity": "me",
+		"idempotency_key": "once", "tags": {"a.b": "c"},
+		"policy": {"priority": 0, "max_replay_count": 10, "max_signals_per_execution": 10000},
+		"delay_until": 1, "execution_deadline_at": 2, "partition_id": 24, "now": 3
+	}`)
+	require.Equal(t, []byte{1, 0, 255},
+		decoded[messages.CreateExecutionArgs](t, `{"execution_id":"`+idA+`","lane_id":"a","input_payload":"AQD/"}`).InputPayload)
+
+	next := claimNextArgs()
+	next.Kinds, next.Namespace, next.AttemptTimeout = []string{"k"}, "tenant", time.Minute
+	requireRoundTrip(t, messages.ClaimWaitArgs{ClaimNextArgs: next, MaxWait: 1500 * time.Millisecond}, `{
+		"lanes": ["default", "urgent"], "worker_id": "pool", "worker_instance_id": "pool-1",
+		"worker_capabilities": ["gpu", "cuda"], "lease_ttl_ms": 30000, "kinds": ["k"], "namespace": "tenant",
+		"attempt_timeout_ms": 60000, "max_wait_ms": 1500
+	}`)
+	requireRoundTrip(t, messages.ClaimPolicy{MaxWait: time.Second},
+		`{"worker_id":"","worker_instance_id":"","lease_ttl_ms":0,"max_wait_ms":1000}`)
+
+	held := messages.Handle{Backend: messages.BackendSqlite, Kind: messages.HandleFresh, Opaque: "\x02"}
+	const heldJSON = `"handle":{"backend":"Sqlite","kind":"Fresh","opaque":[2]}`
+	requireRoundTrip(t, messages.RenewArgs{Handle: held}, `{`+heldJSON+`}`)
+	requireRoundTrip(t,
+		messages.ProgressArgs{Handle: held, Percent: pointer(uint8(0)), Message: pointer("")},
+		`{`+heldJSON+`,"percent":0,"message":""}`)
+	requireRoundTrip(t, messages.CompleteArgs{Handle: held}, `{`+heldJSON+`}`)
+	requireRoundTrip(t, messages.CompleteArgs{Handle: held, Payload: []byte{}}, `{`+heldJSON+`,"payload":[]}`)
+	requireRoundTrip(t,
+		messages.FailArgs{
+			Handle: held, Class: messages.FailurePermanent,
+			Reason: messages.FailureReason{Message: "m", Detail: []byte{7}},
+		},
+		`{`+heldJSON+`,"class":"permanent","reason":{"message":"m","detail":[7]}}`)
+	requireRoundTrip(t, messages.CancelArgs{Handle: held, Reason: "r"}, `{`+heldJSON+`,"reason":"r"}`)
+
+	requireRoundTrip(t,
+		messages.CancelExecutionArgs{
+			ExecutionID: executionID(t, idA), Source: "billing_job", LeaseID: uuid(t, uuidB),
+			LeaseEpoch: pointer(messages.LeaseEpoch(0)), AttemptID: uuid(t, uuidC), Now: 9,
+		},
+		`{"execution_id":"`+idA+`","reason":"","source":"billing_job","lease_id":"`+uuidB+
+			`","lease_epoch":0,"attempt_id":"`+uuidC+`","now":9}`)
+	flow := messages.FlowID(uuid(t, uuidB))
+	requireRoundTrip(t,
+		messages.CancelFlowArgs{FlowID: flow, Policy: messages.CancelFlowOnly, Wait: messages.WaitTimeout(0)},
+		`{"flow_id":"`+uuidB+`","policy":"cancel_flow_only","wait":{"kind":"wait_timeout","timeout_ms":0}}`)
+	requireRoundTrip(t, messages.WaitIndefinite(), `{"kind":"wait_indefinite"}`)
+	requireRoundTrip(t, messages.WaitForFlowCancellationArgs{FlowID: flow, Deadline: time.Second},
+		`{"flow_id":"`+uuidB+`","deadline_ms":1000}`)
+	requireRoundTrip(t,
+		messages.ListExecutionsArgs{
+			Partition: "{fp:1}", Cursor: pointer(executionID(t, idC)), Limit: 1,
+			Filter: messages.ExecutionFilter{
+				Namespace: "n", LaneID: "l", PublicState: messages.PublicActive, ExecutionKind: "k", FlowID: flow,
+				Tags: map[string]string{"a.b": "c"},
+			},
+		},
+		`{"partition":"{fp:1}","cursor":"`+idC+`","limit":1,"filter":{"namespace":"n","lane_id":"l",
+			"public_state":"active","execution_kind":"k","flow_id":"`+uuidB+`","tags":{"a.b":"c"}}}`)
+}
+
+func TestArgs_MalformedJSON(t *testing.T) {
+	for _, test := range []struct {
+		into any
+		text string
+	}{
+		{new(messages.CreateExecutionArgs), `{"execution_id":"` + uuidA + `"}`},
+		{new(messages.CreateExecutionArgs), `{"input_payload":[1,-1]}`},
+		{new(messages.CreateExecutionArgs), `{"lane_id":"bad\nlane"}`},
+		{new(messages.CreateExecutionArgs), `{"policy":{"retry_policy":7}}`},
+		{new(messages.ClaimNextArgs), `{"lease_ttl_ms":"1s"}`},
+		{new(messages.ClaimNextArgs), `{"lease_ttl_ms":9223372036854775808}`},
+		{new(messages.ClaimWaitArgs), `{"max_wait_ms":1.5}`},
+		{new(messages.CompleteArgs), `{"payload":{}}`},
+		{new(messages.FailArgs), `{"reason":{"detail":[999]}}`},
+		{new(messages.CancelExecutionArgs), `{"lease_epoch":-1}`},
+		{new(messages.StageDependencyEdgeArgs), `{"edge_id":"x"}`},
+		{new(messages.CancelFlowArgs), `{"wait":7}`},
+	} {
+		require.Error(t, json.Unmarshal([]byte(test.text), test.into), test.text)
+	}
+}

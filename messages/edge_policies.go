@@ -1,0 +1,139 @@
+package messages
+
+import "encoding/json"
+
+// EdgePolicyKind says how many dependencies an execution waits for.
+type EdgePolicyKind string
+
+// The kinds. The zero value means AllOf.
+const (
+	AllOf  EdgePolicyKind = "all_of"
+	AnyOf  EdgePolicyKind = "any_of"
+	Quorum EdgePolicyKind = "quorum"
+)
+
+// OnSatisfied says what becomes of the dependencies that are still running when enough of them have succeeded.
+type OnSatisfied string
+
+// The choices.
+const (
+	CancelRemaining OnSatisfied = "cancel_remaining"
+	LetRun          OnSatisfied = "let_run"
+)
+
+// EdgeDependencyPolicy says when the dependencies of an execution are met. The zero value is all_of.
+type EdgeDependencyPolicy struct {
+	Kind        EdgePolicyKind
+	K           uint32      // of quorum
+	OnSatisfied OnSatisfied // of any_of and quorum
+}
+
+type edgePolicyJSON struct {
+	Kind        EdgePolicyKind `json:"kind"`
+	K           *uint32        `json:"k,omitempty"`
+	OnSatisfied OnSatisfied    `json:"on_satisfied,omitempty"`
+}
+
+// MarshalJSON writes the fields that the kind has.
+func (p EdgeDependencyPolicy) MarshalJSON() ([]byte, error) {
+	wire := edgePolicyJSON{Kind: AllOf}
+	switch p.Kind {
+	case AllOf, "":
+	case AnyOf:
+		wire = edgePolicyJSON{Kind: p.Kind, OnSatisfied: p.OnSatisfied}
+	case Quorum:
+		wire = edgePolicyJSON{Kind: p.Kind, K: &p.K, OnSatisfied: p.OnSatisfied}
+	}
+	return json.Marshal(wire)
+}
+
+// UnmarshalJSON reads a policy and checks it as Validate does.
+func (p *EdgeDependencyPolicy) UnmarshalJSON(text []byte) error {
+	var wire edgePolicyJSON
+	if err := json.Unmarshal(text, &wire); err != nil {
+		return err
+	}
+	*p = EdgeDependencyPolicy{Kind: wire.Kind, OnSatisfied: wire.OnSatisfied}
+	if wire.K != nil {
+		p.K = *wire.K
+	}
+	return firstError(p.Validate())
+}
+
+// DecodeEdgeDependencyPolicy reads a stored policy leniently: an unknown kind, or text that does not parse, is all_of;
+// an unknown choice is cancel_remaining; a quorum without a number is one of 1.
+func DecodeEdgeDependencyPolicy(text []byte) EdgeDependencyPolicy {
+	var stored edgePolicyJSON
+	if json.Unmarshal(text, &stored) != nil || stored.Kind != AnyOf && stored.Kind != Quorum {
+		return EdgeDependencyPolicy{Kind: AllOf}
+	}
+	p := EdgeDependencyPolicy{Kind: stored.Kind, OnSatisfied: CancelRemaining}
+	if stored.OnSatisfied == LetRun {
+		p.OnSatisfied = LetRun
+	}
+	if p.Kind == Quorum {
+		p.K = 1
+		if stored.K != nil {
+			p.K = max(1, *stored.K)
+		}
+	}
+	return p
+}
+
+// Validate returns what is wrong with the policy: an unknown kind or choice, or a quorum of none.
+func (p EdgeDependencyPolicy) Validate() *Error {
+	switch p.Kind {
+	case AllOf, "":
+		return nil
+	case Quorum:
+		if p.K == 0 {
+			return InvalidField("quorum_k", "must be >= 1")
+		}
+	case AnyOf:
+	default:
+		return InvalidField("kind", "unknown edge policy %q", string(p.Kind))
+	}
+	switch p.OnSatisfied {
+	case CancelRemaining, LetRun:
+		return nil
+	}
+	return InvalidField("on_satisfied", "unknown choice %q", string(p.OnSatisfied))
+}
+
+// EdgeGroupState is whether the dependencies of an execution are met.
+type EdgeGroupState string
+
+// The group states.
+const (
+	EdgeGroupPending    EdgeGroupState = "pending"
+	EdgeGroupSatisfied  EdgeGroupState = "satisfied"
+	EdgeGroupImpossible EdgeGroupState = "impossible"
+	EdgeGroupCancelled  EdgeGroupState = "cancelled"
+)
+
+// DependencyCounts is how the dependencies of an execution stand. Running also counts those that are staged only.
+type DependencyCounts struct {
+	Satisfied, Failed, Skipped, Running uint32
+}
+
+// Evaluate decides whether the dependencies are met (satisfied), can no longer be met (impossible), or neither.
+func (p EdgeDependencyPolicy) Evaluate(counts DependencyCounts) EdgeGroupState {
+	satisfied := uint64(counts.Satisfied)
+	bad := uint64(counts.Failed) + uint64(counts.Skipped)
+	total := satisfied + bad + uint64(counts.Running)
+	met, impossible := total > 0 && satisfied == total, bad > 0
+	switch p.Kind {
+	case AnyOf:
+		met, impossible = satisfied >= 1, total > 0 && bad == total
+	case Quorum:
+		met, impossible = satisfied >= uint64(p.K), total-bad < uint64(p.K)
+	case AllOf:
+	}
+	switch {
+	case met:
+		return EdgeGroupSatisfied
+	case impossible:
+		return EdgeGroupImpossible
+	}
+	return EdgeGroupPending
+}

@@ -1,0 +1,166 @@
+package messages
+
+// Message is the arguments of one operation. The set is closed, so a switch over it can be checked for completeness.
+//
+//sumtype:decl
+type Message interface {
+	// Method returns the name of the operation in snake_case, as the upstream contract spells it.
+	Method() string
+	isMessage()
+}
+
+// Mutation is a message that the writer applies.
+type Mutation interface {
+	Message
+	isMutation()
+}
+
+// Validator is implemented by every [Message]. Validate makes all checks that need no database, in the order of the
+// specification, and returns an [*Error], or nil when the arguments are fine.
+type Validator interface {
+	Validate() error
+}
+
+// Reply is the result of a message: the result type that its operation names, or nil.
+type Reply any
+
+// firstOf returns the first error that is not nil.
+func firstOf(errs ...*Error) *Error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// firstError is firstOf as an error: a nil pointer must not become a non-nil interface.
+func firstError(errs ...*Error) error {
+	if err := firstOf(errs...); err != nil {
+		return err
+	}
+	return nil
+}
+
+// The names of the operations.
+
+// Method returns "create_execution".
+func (CreateExecutionArgs) Method() string { return "create_execution" }
+
+// Method returns "claim".
+func (ClaimArgs) Method() string { return "claim" }
+
+// Method returns "claim_next".
+func (ClaimNextArgs) Method() string { return "claim_next" }
+
+// Method returns "claim_wait".
+func (ClaimWaitArgs) Method() string { return "claim_wait" }
+
+// Method returns "renew".
+func (RenewArgs) Method() string { return "renew" }
+
+// Method returns "progress".
+func (ProgressArgs) Method() string { return "progress" }
+
+// Method returns "complete".
+func (CompleteArgs) Method() string { return "complete" }
+
+// Method returns "fail".
+func (FailArgs) Method() string { return "fail" }
+
+// Method returns "cancel".
+func (CancelArgs) Method() string { return "cancel" }
+
+// Method returns "cancel_execution".
+func (CancelExecutionArgs) Method() string { return "cancel_execution" }
+
+// Method returns "create_flow".
+func (CreateFlowArgs) Method() string { return "create_flow" }
+
+// Method returns "add_execution_to_flow".
+func (AddExecutionToFlowArgs) Method() string { return "add_execution_to_flow" }
+
+// Method returns "stage_dependency_edge".
+func (StageDependencyEdgeArgs) Method() string { return "stage_dependency_edge" }
+
+// Method returns "apply_dependency_to_child".
+func (ApplyDependencyToChildArgs) Method() string { return "apply_dependency_to_child" }
+
+// Method returns "cancel_flow".
+func (CancelFlowArgs) Method() string { return "cancel_flow" }
+
+// Method returns "describe_execution".
+func (DescribeExecutionArgs) Method() string { return "describe_execution" }
+
+// Method returns "describe_flow".
+func (DescribeFlowArgs) Method() string { return "describe_flow" }
+
+// Method returns "read_execution_state".
+func (ReadExecutionStateArgs) Method() string { return "read_execution_state" }
+
+// Method returns "get_execution_result".
+func (GetExecutionResultArgs) Method() string { return "get_execution_result" }
+
+// Method returns "list_executions".
+func (ListExecutionsArgs) Method() string { return "list_executions" }
+
+// Method returns "ping".
+func (PingArgs) Method() string { return "ping" }
+
+// Method returns "server_time_ms".
+func (ServerTimeMsArgs) Method() string { return "server_time_ms" }
+
+// Method returns "wait_for_flow_cancellation".
+func (WaitForFlowCancellationArgs) Method() string { return "wait_for_flow_cancellation" }
+
+// Method returns "wait_cascade_idle".
+func (WaitCascadeIdleArgs) Method() string { return "wait_cascade_idle" }
+
+// Method returns "subscribe_completion".
+func (SubscribeCompletionArgs) Method() string { return "subscribe_completion" }
+
+// Method returns "subscribe_lease_history".
+func (SubscribeLeaseHistoryArgs) Method() string { return "subscribe_lease_history" }
+
+func (CreateExecutionArgs) isMessage()         {}
+func (ClaimArgs) isMessage()                   {}
+func (ClaimNextArgs) isMessage()               {}
+func (ClaimWaitArgs) isMessage()               {}
+func (RenewArgs) isMessage()                   {}
+func (ProgressArgs) isMessage()                {}
+func (CompleteArgs) isMessage()                {}
+func (FailArgs) isMessage()                    {}
+func (CancelArgs) isMessage()                  {}
+func (CancelExecutionArgs) isMessage()         {}
+func (CreateFlowArgs) isMessage()              {}
+func (AddExecutionToFlowArgs) isMessage()      {}
+func (StageDependencyEdgeArgs) isMessage()     {}
+func (ApplyDependencyToChildArgs) isMessage()  {}
+func (CancelFlowArgs) isMessage()              {}
+func (DescribeExecutionArgs) isMessage()       {}
+func (DescribeFlowArgs) isMessage()            {}
+func (ReadExecutionStateArgs) isMessage()      {}
+func (GetExecutionResultArgs) isMessage()      {}
+func (ListExecutionsArgs) isMessage()          {}
+func (PingArgs) isMessage()                    {}
+func (ServerTimeMsArgs) isMessage()            {}
+func (WaitForFlowCancellationArgs) isMessage() {}
+func (WaitCascadeIdleArgs) isMessage()         {}
+func (SubscribeCompletionArgs) isMessage()     {}
+func (SubscribeLeaseHistoryArgs) isMessage()   {}
+
+func (CreateExecutionArgs) isMutation()        {}
+func (ClaimArgs) isMutation()                  {}
+func (ClaimNextArgs) isMutation()              {}
+func (ClaimWaitArgs) isMutation()              {}
+func (RenewArgs) isMutation()                  {}
+func (ProgressArgs) isMutation()               {}
+func (CompleteArgs) isMutation()               {}
+func (FailArgs) isMutation()                   {}
+func (CancelArgs) isMutation()                 {}
+func (CancelExecutionArgs) isMutation()        {}
+func (CreateFlowArgs) isMutation()             {}
+func (AddExecutionToFlowArgs) isMutation()     {}
+func (StageDependencyEdgeArgs) isMutation()    {}
+func (ApplyDependencyToChildArgs) isMutation() {}
+func (CancelFlowArgs) isMutation()             {}
