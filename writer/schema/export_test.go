@@ -1,0 +1,4 @@
+package schema
+
+// ApplyFrom is Apply with migrations of the test's own.
+var ApplyFrom = apply
