@@ -1,0 +1,45 @@
+package writer
+
+import (
+	"fmt"
+
+	"github.com/flowfabric/ffsqlite/messages"
+)
+
+// dispatch runs the operation of a message. The messages are validated before they get here.
+func (w *Writer) dispatch(now messages.TimestampMs, m messages.Mutation) (messages.Reply, error) {
+	switch args := m.(type) {
+	case messages.CreateExecutionArgs:
+		return w.createExecution(now, args)
+	case messages.ClaimArgs:
+		return w.claim(now, args)
+	case messages.ClaimNextArgs:
+		return w.claimNext(now, args)
+	case messages.ClaimWaitArgs:
+		return w.claimNext(now, args.ClaimNextArgs)
+	case messages.RenewArgs:
+		return w.renew(now, args)
+	case messages.ProgressArgs:
+		return nil, w.progress(now, args)
+	case messages.CompleteArgs:
+		return nil, w.complete(now, args)
+	case messages.FailArgs:
+		return w.fail(now, args)
+	case messages.CancelArgs:
+		return nil, w.cancelByWorker(now, args)
+	case messages.CancelExecutionArgs:
+		return w.cancelExecution(now, args)
+	case messages.CreateFlowArgs:
+		return w.createFlow(now, args)
+	case messages.AddExecutionToFlowArgs:
+		return w.addExecutionToFlow(now, args)
+	case messages.StageDependencyEdgeArgs:
+		return w.stageDependencyEdge(now, args)
+	case messages.ApplyDependencyToChildArgs:
+		return w.applyDependencyToChild(now, args)
+	case messages.CancelFlowArgs:
+		return w.cancelFlow(now, args)
+	default:
+		return nil, messages.BugError(fmt.Sprintf("no operation for %s", m.Method()))
+	}
+}

@@ -1,0 +1,128 @@
+package writer
+
+import (
+	"strconv"
+
+	"github.com/flowfabric/ffsqlite/messages"
+)
+
+// held is what a handle that passed the fence stands for.
+type held struct {
+	payload   messages.HandlePayload
+	execution *execution
+	attempt   *attempt
+}
+
+// fence decides whether the holder of handle may write to its attempt (03 §3.1), checking in the order given there.
+// When replayed answers true, the call is a repetition of one that succeeded: the fence is passed without the checks
+// that a first call needs, and done is true.
+func (w *Writer) fence(
+	handle messages.Handle, now messages.TimestampMs, replayed func(held) bool,
+) (h held, done bool, err error) {
+	h, err = w.openHandle(handle)
+	if err != nil {
+		return h, false, err
+	}
+	if h.attempt == nil || h.execution == nil {
+		return h, false, messages.NotFoundError("execution", "")
+	}
+	if replayed != nil && replayed(h) {
+		return h, true, nil
+	}
+	return h, false, h.live(now)
+}
+
+// openHandle makes the checks 1 to 4 of the fence: the handle is ours, of a live kind, and of the current attempt. The
+// execution is nil when its row is gone.
+func (w *Writer) openHandle(handle messages.Handle) (held, error) {
+	payload, err := messages.OpenHandle(handle)
+	if err != nil {
+		return held{}, err
+	}
+	if handle.Kind == messages.HandleSuspended {
+		return held{}, messages.ContentionError(messages.CodeLeaseConflict, "")
+	}
+	h := held{payload: payload}
+	id := payload.ExecutionID
+	current, _, err := w.loadAttempt(id.PartitionIndex(), id.UUID())
+	if err != nil {
+		return h, err
+	}
+	if err := w.checkAttempt(payload, current); err != nil {
+		return h, err
+	}
+	h.attempt = current
+	h.execution, err = w.loadExecution(id)
+	return h, err
+}
+
+// checkAttempt compares the handle with the current attempt. Rows that were written by other means carry no lease and
+// attempt id; the epoch alone decides then.
+func (w *Writer) checkAttempt(payload messages.HandlePayload, current *attempt) error {
+	index := int64(payload.AttemptIndex)
+	if current == nil || current.index != index {
+		exists := false
+		if current != nil && index < current.index {
+			var err error
+			if exists, err = w.attemptExists(payload.ExecutionID, index); err != nil {
+				return err
+			}
+		}
+		if !exists {
+			return messages.NotFoundError("attempt", "")
+		}
+		return messages.ContentionError(messages.CodeLeaseConflict, "")
+	}
+	lease, attemptID := current.leaseID(), current.raw.text("attempt_id")
+	if current.epoch != int64(payload.LeaseEpoch) || //nolint:gosec // Epochs are stored as signed 64-bit.
+		lease != "" && lease != payload.LeaseID.String() ||
+		attemptID != "" && attemptID != payload.AttemptID.String() {
+		return messages.ContentionError(messages.CodeLeaseConflict, "")
+	}
+	return nil
+}
+
+const attemptExistsSQL = `
+SELECT 1
+  FROM ff_attempt
+ WHERE partition_key = ?1
+   AND execution_id = ?2
+   AND attempt_index = ?3`
+
+func (w *Writer) attemptExists(id messages.ExecutionID, index int64) (bool, error) {
+	uuid := id.UUID()
+	return w.prepare(attemptExistsSQL).int(1, int64(id.PartitionIndex())).blob(2, uuid[:]).int(3, index).one(func() {})
+}
+
+// live makes the checks 7 to 9: the lease has not been revoked, the execution runs, the lease has not run out.
+func (h held) live(now messages.TimestampMs) error {
+	x, a := h.execution, h.attempt
+	if x.ownership == "lease_revoked" {
+		return messages.StateError(messages.CodeLeaseRevoked, "")
+	}
+	if x.phase != "active" {
+		return notActive(x, a)
+	}
+	if !a.leaseExpiresAt.set || a.leaseExpiresAt.ms <= int64(now) {
+		return messages.StateError(messages.CodeLeaseExpired, "")
+	}
+	return nil
+}
+
+// notActive tells a caller why its execution does not run, with what it needs to recognise its own lost answer.
+func notActive(x *execution, a *attempt) error {
+	outcome := x.raw.text("terminal_outcome")
+	if outcome == "" {
+		outcome = "none"
+	}
+	epoch := ""
+	if a != nil {
+		epoch = strconv.FormatInt(a.epoch, 10)
+	}
+	return messages.NotActiveError(messages.NotActiveInfo{
+		TerminalOutcome: outcome,
+		LeaseEpoch:      epoch,
+		LifecyclePhase:  x.phase,
+		AttemptID:       x.raw.text("current_attempt_id"),
+	})
+}

@@ -1,0 +1,205 @@
+package writer
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/flowfabric/ffsqlite/messages"
+)
+
+// group is one row of ff_edge_group: all inbound edges of one downstream, with the policy that combines them.
+type group struct {
+	rowid       int64 // 0: not stored yet
+	flow        messages.FlowID
+	downstream  [16]byte
+	policy      messages.EdgeDependencyPolicy
+	success     int64
+	fail        int64
+	skip        int64
+	running     int64
+	state       string
+	satisfiedAt instant
+}
+
+const loadGroupSQL = `
+SELECT rowid, policy, success_count, fail_count, skip_count, running_count, group_state, satisfied_at_ms
+  FROM ff_edge_group
+ WHERE partition_key = 0
+   AND flow_id = ?1
+   AND downstream_eid = ?2`
+
+// loadGroup returns the group of a downstream; one that has no row yet has the policy all_of.
+func (w *Writer) loadGroup(flow messages.FlowID, downstream [16]byte) (*group, error) {
+	g := &group{
+		flow: flow, downstream: downstream, state: "pending", policy: messages.EdgeDependencyPolicy{Kind: messages.AllOf},
+	}
+	s := w.prepare(loadGroupSQL).blob(1, flow[:]).blob(2, downstream[:])
+	_, err := s.one(func() {
+		g.rowid = s.stmt.ColumnInt64(0)
+		g.policy = messages.DecodeEdgeDependencyPolicy(s.stmt.ColumnRawText(1))
+		g.success = s.stmt.ColumnInt64(2)
+		g.fail = s.stmt.ColumnInt64(3)
+		g.skip = s.stmt.ColumnInt64(4)
+		g.running = s.stmt.ColumnInt64(5)
+		g.state = s.columnLiteral(6)
+		g.satisfiedAt = s.columnInstant(7)
+	})
+	return g, err
+}
+
+// count32 reads a counter; one that was edited below zero counts as none.
+func count32(n int64) uint32 { return uint32(min(max(n, 0), math.MaxUint32)) } //nolint:gosec // Bounded here.
+
+// countEdge loads the group of an edge that is being applied and counts the edge as running.
+func (w *Writer) countEdge(e *edge) (*group, error) {
+	g, err := w.loadGroup(e.flow, e.downstream)
+	if err != nil {
+		return nil, err
+	}
+	g.running++
+	return g, nil
+}
+
+const insertGroupSQL = `
+INSERT INTO ff_edge_group (partition_key, flow_id, downstream_eid, policy, k_target, success_count, fail_count,
+                           skip_count, running_count, group_state, satisfied_at_ms)
+VALUES (0, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`
+
+const storeGroupSQL = `
+UPDATE ff_edge_group
+   SET k_target = ?4,
+       success_count = ?5,
+       fail_count = ?6,
+       skip_count = ?7,
+       running_count = ?8,
+       group_state = ?9,
+       satisfied_at_ms = ?10
+ WHERE rowid = ?1`
+
+func (w *Writer) storeGroup(g *group) error {
+	var s *statement
+	if g.rowid == 0 {
+		policy, err := g.policy.MarshalJSON()
+		if err != nil {
+			return messages.BugError(err.Error())
+		}
+		s = w.prepare(insertGroupSQL).blob(1, g.flow[:]).blob(2, g.downstream[:]).rawText(3, policy)
+	} else {
+		s = w.prepare(storeGroupSQL).int(1, g.rowid)
+	}
+	err := s.int(4, g.target()).
+		int(5, g.success).
+		int(6, g.fail).
+		int(7, g.skip).
+		int(8, g.running).
+		text(9, g.state).
+		instant(10, g.satisfiedAt).
+		exec()
+	if g.rowid == 0 && err == nil {
+		g.rowid = w.conn.LastInsertRowID()
+	}
+	return err
+}
+
+// target is how many successes the policy wants; for all_of the applied edges.
+func (g *group) target() int64 {
+	switch g.policy.Kind {
+	case messages.Quorum:
+		return int64(g.policy.K)
+	case messages.AnyOf:
+		return 1
+	case messages.AllOf:
+	}
+	return g.success + g.fail + g.skip + g.running
+}
+
+// unappliedSQL is served by ff_edge_downstream_idx.
+const unappliedSQL = `
+SELECT count(*)
+  FROM ff_edge
+ WHERE partition_key = 0
+   AND flow_id = ?1
+   AND downstream_eid = ?2
+   AND dep_state = 'none'`
+
+// evaluateGroup is EvaluateGroup of 04 §3.5 after an edge was resolved: it fires the group at most once. Edges that are
+// staged but not applied count as head-room, so that no verdict comes early.
+func (w *Writer) evaluateGroup(g *group, e *edge, now messages.TimestampMs) error {
+	child, err := w.findExecution(g.downstream)
+	if err != nil {
+		return err
+	}
+	if g.policy.Kind == messages.AllOf {
+		if err := w.passData(e, child); err != nil {
+			return err
+		}
+	}
+	if g.state != "pending" {
+		return w.storeGroup(g)
+	}
+	unapplied := int64(0)
+	s := w.prepare(unappliedSQL).blob(1, g.flow[:]).blob(2, g.downstream[:])
+	if _, err := s.one(func() { unapplied = s.stmt.ColumnInt64(0) }); err != nil {
+		return err
+	}
+	g.state = string(g.policy.Evaluate(messages.DependencyCounts{
+		Satisfied: count32(g.success), Failed: count32(g.fail), Skipped: count32(g.skip), Running: count32(g.running + unapplied),
+	}))
+	if g.state == "satisfied" {
+		g.satisfiedAt = at(now)
+	}
+	if err := w.storeGroup(g); err != nil || child == nil {
+		return err
+	}
+	switch g.state {
+	case "satisfied":
+		if g.policy.Kind != messages.AllOf {
+			if err := w.passData(e, child); err != nil {
+				return err
+			}
+		}
+		return w.releaseChild(child, now)
+	case "impossible":
+		return w.skip(child, now)
+	}
+	return nil
+}
+
+// gateChild is GateChild of 04 §3.1: a waiting downstream is blocked until its group fires.
+func (w *Writer) gateChild(e *edge, g *group, now messages.TimestampMs) error {
+	x, err := w.findExecution(e.downstream)
+	if err != nil || x == nil || !x.waiting() {
+		return err
+	}
+	x.phase = "runnable"
+	x.eligibility, x.blocking, x.public = "blocked_by_dependencies", "waiting_for_children", "waiting_children"
+	x.raw.setText("blocking_detail", strconv.FormatInt(g.running, 10)+" dep(s) unresolved incl "+e.id.String())
+	x.defaultAttemptState()
+	return w.storeExecution(x, now)
+}
+
+// releaseChild is ReleaseChild of 04 §3.2: a blocked downstream becomes eligible, or delayed when its time has not come.
+func (w *Writer) releaseChild(x *execution, now messages.TimestampMs) error {
+	if !x.waiting() || x.eligibility != "blocked_by_dependencies" && x.eligibility != "blocked" {
+		return nil
+	}
+	x.phase = "runnable"
+	x.eligibility, x.blocking, x.public = "eligible_now", "waiting_for_worker", "waiting"
+	x.raw.setText("blocking_detail", "")
+	x.defaultAttemptState()
+	if due, delayed := x.raw.number("delay_until"); delayed && due > int64(now) {
+		x.eligibility, x.blocking, x.public = "not_eligible_until_time", "waiting_for_delay", "delayed"
+		w.deadlines.lower(delayedPromoter, due)
+	} else {
+		w.becomesClaimable(x)
+	}
+	return w.storeExecution(x, now)
+}
+
+// defaultAttemptState names the state of an execution that has never run, whose row says so in an older word.
+func (x *execution) defaultAttemptState() {
+	switch x.attemptState {
+	case "", "none", "pending":
+		x.attemptState = "pending_first_attempt"
+	}
+}

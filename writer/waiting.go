@@ -1,0 +1,185 @@
+package writer
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/flowfabric/ffsqlite/messages"
+)
+
+// Waiter is the caller behind a waiting claim. Both methods return false when the caller has gone or is going.
+type Waiter interface {
+	// Take reserves the caller for an answer.
+	Take() bool
+	// PutBack ends the reservation without one.
+	PutBack() bool
+}
+
+// Served is a waiting claim that the open batch answers, if it commits.
+type Served struct {
+	Waiter Waiter
+	Reply  messages.Reply
+	Err    error
+}
+
+// waitingClaim is one claim that found nothing and waits for work.
+type waitingClaim struct {
+	waiter  Waiter
+	message messages.Mutation // ClaimArgs or ClaimWaitArgs
+	request claimRequest
+	// key is equal for claims that are suited by the same rows, so that one that was refused answers for all of them.
+	key    string
+	served bool // by the open batch
+}
+
+// waitingList holds the waiting claims in order of arrival.
+type waitingList struct {
+	claims []*waitingClaim
+}
+
+// claimable is a row that has just become claimable.
+type claimable struct{ lane messages.LaneID }
+
+// Wait keeps a claim until something claimable suits it. The message is the one that was just applied and found nothing.
+func (w *Writer) Wait(waiter Waiter, message messages.Mutation) {
+	claim := &waitingClaim{waiter: waiter, message: message}
+	switch args := message.(type) {
+	case messages.ClaimArgs:
+		claim.request = requestOfClaim(args)
+	case messages.ClaimWaitArgs:
+		claim.request = requestOfClaimNext(args.ClaimNextArgs)
+	default:
+		panic("only claims wait")
+	}
+	claim.key = claim.request.key()
+	w.batch.drop()
+	w.waiting.claims = append(w.waiting.claims, claim)
+}
+
+// WaitingClaims returns how many claims wait.
+func (w *Writer) WaitingClaims() int { return len(w.waiting.claims) }
+
+// Forget drops the waiting claim of a caller that has gone.
+func (w *Writer) Forget(waiter Waiter) {
+	w.waiting.claims = slices.DeleteFunc(w.waiting.claims, func(c *waitingClaim) bool { return c.waiter == waiter })
+}
+
+// DropWaiting ends all waiting and returns the callers, for them to be answered that the engine is closed.
+func (w *Writer) DropWaiting() []Waiter {
+	waiters := make([]Waiter, 0, len(w.waiting.claims))
+	for _, c := range w.waiting.claims {
+		waiters = append(waiters, c.waiter)
+	}
+	w.waiting.claims = nil
+	return waiters
+}
+
+// Served returns the waiting claims that the batch which was just committed has answered.
+func (w *Writer) Served() []Served { return w.batch.served }
+
+// becomesClaimable notes that x can be claimed once its row is stored; waiting claims are tried after the message.
+func (w *Writer) becomesClaimable(x *execution) {
+	if len(w.waiting.claims) == 0 {
+		return
+	}
+	w.batch.claimable = append(w.batch.claimable, claimable{lane: x.lane})
+}
+
+// LookAgain offers every lane to the waiting claims: rows may have been changed by another connection.
+func (w *Writer) LookAgain(now messages.TimestampMs) {
+	w.run("look_again", nil, func() {
+		for _, c := range w.waiting.claims {
+			for _, lane := range c.request.lanes {
+				w.batch.claimable = append(w.batch.claimable, claimable{lane: lane})
+			}
+		}
+		w.serveWaiting(now)
+	})
+}
+
+// serveWaiting answers waiting claims from what the last message made claimable, in order of arrival, each a step of its
+// own. One row answers at most one claim.
+func (w *Writer) serveWaiting(now messages.TimestampMs) {
+	for len(w.batch.claimable) > 0 && w.lost == nil && !w.batch.dirty {
+		offer := w.batch.claimable[0]
+		w.batch.claimable = w.batch.claimable[1:]
+		w.offer(offer, now)
+	}
+	w.batch.claimable = w.batch.claimable[:0]
+}
+
+// offer tries the waiting claims of a lane. A caller that has gone is passed over; the message that it sends when it goes
+// removes it.
+func (w *Writer) offer(offer claimable, now messages.TimestampMs) {
+	refused := map[string]bool(nil)
+	for _, c := range w.waiting.claims {
+		if c.served || refused[c.key] || !slices.Contains(c.request.lanes, offer.lane) {
+			continue
+		}
+		if !c.waiter.Take() {
+			continue
+		}
+		if w.serve(c, now) {
+			return
+		}
+		if !c.served {
+			if refused == nil {
+				refused = map[string]bool{}
+			}
+			refused[c.key] = true
+		}
+	}
+}
+
+// key tells apart the claims that different rows suit.
+func (r *claimRequest) key() string {
+	var key strings.Builder
+	for _, lane := range r.lanes {
+		key.WriteString(string(lane) + "\x1f")
+	}
+	key.WriteString("\x1e" + r.workerID + "\x1e" + r.namespace + "\x1e" + strings.Join(r.kinds, "\x1f"))
+	key.WriteString("\x1e" + strings.Join(r.capabilities, ","))
+	return key.String()
+}
+
+// serve runs the claim for a waiter that was taken and reports whether it got something.
+func (w *Writer) serve(c *waitingClaim, now messages.TimestampMs) bool {
+	var taken *claimed
+	err := w.step(c.message.Method(), func() (err error) {
+		taken, err = w.claimFirst(now, c.request)
+		return err
+	})
+	if err != nil {
+		taken = nil
+	}
+	if err == nil && taken == nil && c.waiter.PutBack() {
+		return false
+	}
+	// A caller that is leaving gets an answer too: it waits to hear whether something was claimed for it.
+	c.served = true
+	w.batch.served = append(w.batch.served, Served{Waiter: c.waiter, Reply: c.reply(taken), Err: err})
+	return taken != nil
+}
+
+// reply is the answer of the claim's method.
+func (c *waitingClaim) reply(taken *claimed) messages.Reply {
+	if _, plain := c.message.(messages.ClaimArgs); !plain {
+		return taken.result()
+	}
+	if taken == nil {
+		return messages.ClaimReply{}
+	}
+	return messages.ClaimReply{Handle: &taken.handle}
+}
+
+// settle removes the claims that the committed batch answered.
+func (l *waitingList) settle() {
+	l.claims = slices.DeleteFunc(l.claims, func(c *waitingClaim) bool { return c.served })
+}
+
+// restore puts the claims of a batch that was rolled back in their old places.
+func (l *waitingList) restore() {
+	for _, c := range l.claims {
+		c.served = false
+	}
+}

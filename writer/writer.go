@@ -1,0 +1,196 @@
+package writer
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/flowfabric/ffsqlite/messages"
+)
+
+// Source gives what a state machine may not draw by itself: identifiers and jitter.
+type Source interface {
+	// UUID returns a new random identifier (version 4).
+	UUID() [16]byte
+	// Fraction returns a number in [0, 1).
+	Fraction() float64
+}
+
+// Writer applies mutations to the database of one connection. It is not safe for concurrent use: one actor owns it.
+type Writer struct {
+	conn       *sqlite3.Conn
+	source     Source
+	log        *slog.Logger
+	statements map[string]*statement
+
+	batch     batch
+	lost      error // why the transaction of this batch is gone; nil while it stands
+	version   int64 // last seen data_version, which moves only for foreign commits
+	logPages  int   // length of the write-ahead log after the last commit
+	deadlines deadlines
+	hops      hopQueue
+	waiting   waitingList
+}
+
+// New returns a writer over conn, which must have the current schema. It reads the stored deadlines and the completions
+// whose cascade has not run, so [Writer.NextDeadline] and [Writer.HasHops] are right from the start.
+func New(conn *sqlite3.Conn, source Source, log *slog.Logger) (*Writer, error) {
+	w := &Writer{conn: conn, source: source, log: log, statements: map[string]*statement{}}
+	if err := w.readDeadlines(); err != nil {
+		return nil, fmt.Errorf("read deadlines: %w", err)
+	}
+	if err := w.readHops(); err != nil {
+		return nil, fmt.Errorf("read undispatched completions: %w", err)
+	}
+	version, err := w.dataVersion()
+	w.version = version
+	return w, err
+}
+
+const (
+	beginSQL    = `BEGIN IMMEDIATE`
+	commitSQL   = `COMMIT`
+	rollbackSQL = `ROLLBACK`
+	versionSQL  = `PRAGMA data_version`
+)
+
+// Begin opens a batch. It fails with a busy error, and nothing has changed, while another process holds the write lock.
+func (w *Writer) Begin() error {
+	if err := w.prepare(beginSQL).exec(); err != nil {
+		return err
+	}
+	w.lost = nil
+	w.batch.begin(w.deadlines)
+	return w.noticeForeignCommits()
+}
+
+// noticeForeignCommits forgets what is remembered of rows when another connection has committed since.
+func (w *Writer) noticeForeignCommits() error {
+	version, err := w.dataVersion()
+	if err != nil || version == w.version {
+		return err
+	}
+	w.version = version
+	return w.readDeadlines()
+}
+
+func (w *Writer) dataVersion() (version int64, err error) {
+	s := w.prepare(versionSQL)
+	_, err = s.one(func() { version = s.stmt.ColumnInt64(0) })
+	return version, err
+}
+
+// Answer is what the caller of a message is told. It is settled when the batch is committed; until then the batch may
+// be run again, and then ids that were drawn for it are drawn anew.
+type Answer struct {
+	Reply messages.Reply
+	Err   error
+}
+
+// Apply runs one message. One that fails, or panics, leaves no trace, and the batch goes on, unless [Writer.Lost] says
+// otherwise. Waiting claims that the message made possible are served before Apply returns.
+func (w *Writer) Apply(now messages.TimestampMs, m messages.Mutation) *Answer {
+	answer := &Answer{}
+	w.run(m.Method(), answer, func() {
+		*answer = Answer{}
+		answer.Err = w.step(m.Method(), func() (err error) {
+			answer.Reply, err = w.dispatch(now, m)
+			return err
+		})
+		if answer.Err != nil {
+			answer.Reply = nil
+			return
+		}
+		w.serveWaiting(now)
+	})
+	return answer
+}
+
+// Lost returns why the transaction of the open batch is gone: SQLite rolls all of it back when the disk is full, on an
+// I/O error or a lack of memory. Then nothing of the batch is stored, and only Commit or Rollback may follow.
+func (w *Writer) Lost() error { return w.lost }
+
+// Commit makes the batch durable and returns what it did. When it fails, the batch has been rolled back.
+func (w *Writer) Commit() (*messages.Committed, error) {
+	err := w.lost
+	if err == nil {
+		err = w.prepare(commitSQL).exec()
+	}
+	if err != nil {
+		return nil, errors.Join(err, w.Rollback())
+	}
+	w.hops.push(w.batch.queued)
+	w.waiting.settle()
+	committed := &messages.Committed{
+		Completions:  w.batch.completions,
+		Leases:       w.batch.leases,
+		NextDeadline: w.NextDeadline(),
+	}
+	w.batch.close()
+	giveCursors(committed)
+	return committed, nil
+}
+
+// Rollback undoes the batch; claims that it had served wait on in their old places. It fails only when the connection
+// itself does, and then no further batch can be trusted.
+func (w *Writer) Rollback() error {
+	err := w.undoAll()
+	w.batch.close()
+	return err
+}
+
+// undoAll takes rows and memory back to where they were when the batch began.
+func (w *Writer) undoAll() error {
+	w.deadlines = w.batch.deadlines
+	w.waiting.restore()
+	w.resetStatements()
+	if !w.conn.GetAutocommit() {
+		if err := w.prepare(rollbackSQL).exec(); err != nil {
+			return err
+		}
+	}
+	return w.readHops()
+}
+
+// resetStatements ends what a panic left running; a busy statement would keep its transaction open.
+func (w *Writer) resetStatements() {
+	for s := range w.conn.Stmts() {
+		if s.Busy() {
+			_ = s.Reset()
+		}
+	}
+}
+
+// giveCursors fills the cursor of every event.
+func giveCursors(c *messages.Committed) {
+	if n := len(c.Completions); n > 0 {
+		c.HighestCompletion = c.Completions[n-1].EventID
+		for i := range c.Completions {
+			c.Completions[i].Cursor = messages.CursorAfter(c.Completions[i].EventID)
+		}
+	}
+	if n := len(c.Leases); n > 0 {
+		c.HighestLease = c.Leases[n-1].EventID
+		for i := range c.Leases {
+			c.Leases[i].Cursor = messages.CursorAfter(c.Leases[i].EventID)
+		}
+	}
+}
+
+// Close finalises the statements. The connection stays open and is not used any more.
+func (w *Writer) Close() error {
+	var errs []error
+	for _, s := range w.statements {
+		errs = append(errs, s.stmt.Close())
+	}
+	w.statements = nil
+	return errors.Join(errs...)
+}
+
+// ForeignCommits reports whether another connection has committed since the last batch. It needs no open batch.
+func (w *Writer) ForeignCommits() (bool, error) {
+	version, err := w.dataVersion()
+	return version != w.version, err
+}
