@@ -1,0 +1,63 @@
+// Package reader answers every read of the API and serves the pages of the outbox, on read-only connections beside the
+// writer. Nothing here writes.
+//
+// The invariant: one call sees one snapshot. It runs in one read transaction, sees only what is committed, and whatever
+// a caller has been answered for is visible to its next read. Nothing read is remembered for the next call.
+//
+// A file is one noun: executions.go, flows.go, listings.go (the pages of lists) and outbox.go (the pages of events).
+// documents.go reads the JSON of a row, rows.go its columns.
+package reader
+
+import (
+	"context"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/flowfabric/ffsqlite/database"
+	"github.com/flowfabric/ffsqlite/messages"
+)
+
+// Reader reads through a pool of read-only connections, which it does not own. Its methods may be called concurrently.
+type Reader struct {
+	pool *database.Pool
+}
+
+// New returns a Reader over the pool.
+func New(pool *database.Pool) *Reader { return &Reader{pool: pool} }
+
+// Read answers one read message whose arguments have been validated:
+//
+//   - [messages.DescribeExecutionArgs] with *[messages.ExecutionSnapshot], nil when there is no such execution;
+//   - [messages.DescribeFlowArgs] with *[messages.FlowSnapshot], nil when there is no such flow;
+//   - [messages.ReadExecutionStateArgs] with *[messages.PublicState], nil when there is no such execution;
+//   - [messages.GetExecutionResultArgs] with [messages.GetExecutionResultReply];
+//   - [messages.ListExecutionsArgs] with [messages.ListExecutionsResult].
+//
+// Stored data that cannot be read is [messages.ErrCorruption]; the failure of a read is [messages.ErrTransport]. Any
+// other message is [messages.ErrBug].
+func (r *Reader) Read(ctx context.Context, m messages.Message) (messages.Reply, error) {
+	switch args := m.(type) {
+	case messages.DescribeExecutionArgs:
+		return r.describeExecution(ctx, args.ExecutionID)
+	case messages.DescribeFlowArgs:
+		return r.describeFlow(ctx, args.FlowID)
+	case messages.ReadExecutionStateArgs:
+		return r.readExecutionState(ctx, args.ExecutionID)
+	case messages.GetExecutionResultArgs:
+		return r.getExecutionResult(ctx, args.ExecutionID)
+	case messages.ListExecutionsArgs:
+		return r.listExecutions(ctx, args)
+	default:
+		return nil, messages.BugError("reader: " + m.Method() + " is not a read")
+	}
+}
+
+const pingSQL = `SELECT 1`
+
+// Ping reports whether the database answers a query.
+func (r *Reader) Ping(ctx context.Context) error {
+	return r.pool.Read(ctx, func(c *database.Connection) error {
+		_, err := first(c, pingSQL, nil, func(*sqlite3.Stmt) error { return nil })
+		return err
+	})
+}
