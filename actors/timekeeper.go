@@ -1,0 +1,102 @@
+package actors
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/flowfabric/ffsqlite/clock"
+	"github.com/flowfabric/ffsqlite/messages"
+)
+
+const (
+	// lookInterval is how long a row that another connection changed may go unnoticed.
+	lookInterval = 750 * time.Millisecond
+	// farthest bounds a timer, so that a deadline in the far future is looked at again.
+	farthest = 24 * time.Hour
+)
+
+// The messages of the timekeeper.
+type (
+	deadline struct{ at messages.TimestampMs } // the earliest stored deadline is not later than this
+	ring     struct{}                          // the timer went off
+	lookTime struct{}                          // the look interval has passed
+	halt     struct{ done chan<- struct{} }    // stop the timers
+)
+
+// timekeeperActor holds one timer for the earliest stored deadline. When it goes off, one message makes the writer
+// process what is due, through the same queue as every other mutation.
+type timekeeperActor struct {
+	clock    *clock.Monotonic
+	writer   *actor.PID
+	deadline messages.TimestampMs // 0: none
+	timer    clock.Timer
+	looking  clock.Timer
+	halted   bool
+}
+
+// Receive implements actor.Actor.
+func (t *timekeeperActor) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		t.armLook(ctx)
+	case deadline:
+		if t.deadline == 0 || m.at < t.deadline {
+			t.deadline = m.at
+			t.arm(ctx)
+		}
+	case ring:
+		t.ring(ctx)
+	case lookTime:
+		ctx.Send(t.writer, look{})
+		t.armLook(ctx)
+	case halt:
+		t.halt()
+		close(m.done)
+	}
+}
+
+// ring sends the writer to work if the deadline has come; the writer then reports the next one.
+func (t *timekeeperActor) ring(ctx actor.Context) {
+	if t.halted || t.deadline == 0 {
+		return
+	}
+	if int64(t.deadline) > t.clock.NowMs() {
+		t.arm(ctx)
+		return
+	}
+	t.deadline = 0
+	ctx.Send(t.writer, runDue{})
+}
+
+func (t *timekeeperActor) arm(ctx actor.Context) {
+	if t.halted {
+		return
+	}
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+	wait := time.Duration(int64(t.deadline)-t.clock.NowMs()) * time.Millisecond
+	t.timer = t.after(ctx, min(max(wait, 0), farthest), ring{})
+}
+
+func (t *timekeeperActor) armLook(ctx actor.Context) {
+	if !t.halted {
+		t.looking = t.after(ctx, lookInterval, lookTime{})
+	}
+}
+
+// after sends the message to the timekeeper itself when the time has passed.
+func (t *timekeeperActor) after(ctx actor.Context, d time.Duration, message any) clock.Timer {
+	root, self := ctx.ActorSystem().Root, ctx.Self()
+	return t.clock.AfterFunc(d, func() { root.Send(self, message) })
+}
+
+func (t *timekeeperActor) halt() {
+	t.halted = true
+	for _, timer := range []clock.Timer{t.timer, t.looking} {
+		if timer != nil {
+			timer.Stop()
+		}
+	}
+}

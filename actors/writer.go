@@ -1,0 +1,419 @@
+package actors
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/flowfabric/ffsqlite/clock"
+	"github.com/flowfabric/ffsqlite/database"
+	"github.com/flowfabric/ffsqlite/messages"
+	"github.com/flowfabric/ffsqlite/writer"
+)
+
+// Limits bound a batch and what may wait for one. Every field is above zero.
+type Limits struct {
+	// Operations is the most messages of one batch.
+	Operations int
+	// Bytes is the most argument bytes of one batch.
+	Bytes int
+	// Duration is how long a batch stays open for more messages.
+	Duration time.Duration
+	// InFlight is the most mutations that may be under way at once; further callers wait.
+	InFlight int
+	// WaitingClaims is the most claims that may wait for work.
+	WaitingClaims int
+}
+
+// DefaultLimits are the bounds of an engine that was given none.
+func DefaultLimits() Limits {
+	return Limits{Operations: 512, Bytes: 4 << 20, Duration: 10 * time.Millisecond, InFlight: 4096, WaitingClaims: 10_000}
+}
+
+const (
+	// checkpointPages is the length of the write-ahead log at which the writer checkpoints.
+	checkpointPages = 4000
+	// hopBudget and hopsAtOnce bound the cascade hops that run before a commit; the rest follows in messages of their own.
+	hopBudget  = 2 * time.Millisecond
+	hopsAtOnce = 64
+	// busyPause is how long due work rests, in milliseconds, while another process holds the database.
+	busyPause = 1000
+)
+
+// The messages that the writer actor understands beside *request.
+type (
+	flush    struct{}                    // commit the open batch
+	hops     struct{}                    // go on with the cascade
+	runDue   struct{}                    // a stored deadline has come
+	look     struct{}                    // see whether another connection has committed
+	forget   struct{ claim *request }    // the caller of a waiting claim has gone
+	probe    struct{ done chan<- error } // answer when it is this message's turn
+	whenIdle struct{ done chan<- error } // answer when no cascade is left
+	drain    struct{ done chan<- error } // answer everything and take nothing more
+)
+
+// writerActor serialises every mutation. It opens a transaction with the first message of a batch, sends itself a flush,
+// and commits when the flush comes round: what arrived before it shares the commit.
+type writerActor struct {
+	writer *writer.Writer
+	clock  *clock.Monotonic
+	limits Limits
+	strict bool // synchronous FULL: a failed sync of the log fails its batch alone
+	log    *slog.Logger
+
+	publish  func(*messages.Committed)  // to the fan-out, never waits
+	schedule func(messages.TimestampMs) // to the timekeeper
+	onFault  func(error)
+	inFlight func() int // mutations whose callers wait for an answer, waiting claims not counted
+
+	open      bool
+	opened    time.Time
+	waited    bool // the open batch has given stragglers their round
+	pending   []outcome
+	bytes     int
+	idle      []chan<- error
+	scheduled messages.TimestampMs // the deadline that the timekeeper knows; 0: none
+
+	checkpointAt int // the length of the log, in pages, at which to checkpoint
+	fault        error
+	closed       bool
+}
+
+// outcome is what a request of the open batch will be told when the batch commits.
+type outcome struct {
+	request *request
+	answer  *writer.Answer
+}
+
+// Receive implements actor.Actor. A panic outside an operation is a fault of the engine itself: it answers everybody and
+// takes no more, because a restart would lose the open batch.
+func (a *writerActor) Receive(ctx actor.Context) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			a.log.Error("panic in the writer", "cause", cause, "stack", string(debug.Stack()))
+			a.abandon(messages.BugError(fmt.Sprintf("writer: panic: %v", cause)))
+		}
+	}()
+	switch m := ctx.Message().(type) {
+	case *request:
+		a.receive(ctx, m)
+	case flush:
+		a.flush(ctx)
+	case hops:
+		a.continueCascade(ctx)
+	case runDue:
+		a.runDue(ctx)
+	case look:
+		a.look(ctx)
+	case forget:
+		a.writer.Forget(m.claim)
+	case probe:
+		m.done <- a.fault
+	case whenIdle:
+		a.idle = append(a.idle, m.done)
+		a.answerIdle()
+	case drain:
+		m.done <- a.drain(ctx)
+	}
+}
+
+// receive runs one request in the open batch, or opens one.
+func (a *writerActor) receive(ctx actor.Context, r *request) {
+	if !r.Take() {
+		r.release()
+		return
+	}
+	switch {
+	case a.closed:
+		r.respond(nil, messages.UnavailableError(r.message.Method()))
+		return
+	case a.fault != nil:
+		r.respond(nil, a.fault)
+		return
+	}
+	if err := a.begin(ctx); err != nil {
+		r.respond(nil, err)
+		return
+	}
+	answer := a.writer.Apply(a.now(), r.message)
+	if waits(r.message) && answer.Err == nil && isNothing(answer.Reply) {
+		answer = a.keep(r, answer)
+	}
+	if answer != nil {
+		a.pending = append(a.pending, outcome{r, answer})
+	}
+	a.bytes += argumentBytes(r.message)
+	switch {
+	case a.writer.Lost() != nil:
+		a.commit(ctx)
+	case len(a.pending) >= a.limits.Operations || a.bytes >= a.limits.Bytes ||
+		a.clock.Since(a.opened) >= a.limits.Duration:
+		a.finish(ctx)
+	}
+}
+
+func (a *writerActor) now() messages.TimestampMs { return messages.TimestampMs(a.clock.NowMs()) }
+
+// begin opens a batch unless one is open.
+func (a *writerActor) begin(ctx actor.Context) error {
+	if a.open {
+		return nil
+	}
+	if err := database.Retry(a.writer.Begin); err != nil {
+		a.judge(err)
+		return err
+	}
+	a.open, a.waited = true, false
+	a.opened = a.clock.Now()
+	ctx.Send(ctx.Self(), flush{})
+	return nil
+}
+
+// keep makes a claim that found nothing wait for work. It returns the answer when the claim cannot wait: too many do, or
+// its caller is leaving.
+func (a *writerActor) keep(r *request, nothing *writer.Answer) *writer.Answer {
+	if a.writer.WaitingClaims() >= a.limits.WaitingClaims {
+		most := uint32(a.limits.WaitingClaims) //nolint:gosec // An option, far below 2^32.
+		return &writer.Answer{Err: messages.ResourceExhaustedError("waiting_claims", most)}
+	}
+	if !r.PutBack() {
+		return nothing
+	}
+	a.writer.Wait(r, r.message)
+	return nil
+}
+
+// flush comes round behind the mail of the open batch. Callers that are under way but have not arrived get one more
+// round to join; then the batch commits, after as much of its cascade as a short while allows.
+func (a *writerActor) flush(ctx actor.Context) {
+	if !a.open {
+		return
+	}
+	if !a.waited && len(a.pending) < a.inFlight() {
+		a.waited = true
+		runtime.Gosched()
+		ctx.Send(ctx.Self(), flush{})
+		return
+	}
+	a.finish(ctx)
+}
+
+// finish commits the open batch without waiting for anybody.
+func (a *writerActor) finish(ctx actor.Context) {
+	if a.open {
+		a.hop()
+		a.commit(ctx)
+	}
+}
+
+// hop runs cascade hops within the budget.
+func (a *writerActor) hop() {
+	if !a.writer.HasHops() {
+		return
+	}
+	start := a.clock.Now()
+	for range hopsAtOnce {
+		a.writer.Hop(a.now())
+		if !a.writer.HasHops() || a.writer.Lost() != nil || a.clock.Since(start) >= hopBudget {
+			return
+		}
+	}
+}
+
+// commit ends the open batch, answers its callers, and only then does what nobody waits for.
+func (a *writerActor) commit(ctx actor.Context) {
+	committed, err := a.writer.Commit()
+	a.open = false
+	a.bytes = 0
+	if err != nil {
+		a.fail(err)
+		a.judge(err)
+		return
+	}
+	for i := range a.pending {
+		a.pending[i].request.respond(a.pending[i].answer.Reply, a.pending[i].answer.Err)
+		a.pending[i] = outcome{}
+	}
+	a.pending = a.pending[:0]
+	for _, s := range a.writer.Served() {
+		if r, ok := s.Waiter.(*request); ok {
+			r.respond(s.Reply, s.Err)
+		}
+	}
+	if len(committed.Completions)+len(committed.Leases) > 0 {
+		a.publish(committed)
+	}
+	a.tell(committed.NextDeadline)
+	a.checkpoint()
+	if a.writer.HasHops() {
+		ctx.Send(ctx.Self(), hops{})
+	}
+	a.answerIdle()
+}
+
+// fail answers everybody in a batch that was not stored. Waiting claims that it had served wait on.
+func (a *writerActor) fail(err error) {
+	for i := range a.pending {
+		a.pending[i].request.respond(nil, err)
+		a.pending[i] = outcome{}
+	}
+	a.pending = a.pending[:0]
+	for _, s := range a.writer.Served() {
+		r, ok := s.Waiter.(*request)
+		if ok && !r.PutBack() {
+			a.writer.Forget(r)
+			r.respond(nil, err)
+		}
+	}
+}
+
+// tell gives the timekeeper a deadline that is earlier than the one it knows.
+func (a *writerActor) tell(deadline messages.TimestampMs) {
+	if deadline != 0 && (a.scheduled == 0 || deadline < a.scheduled) {
+		a.scheduled = deadline
+		a.schedule(deadline)
+	}
+}
+
+// checkpoint keeps the log short. One that a reader held up is tried again when the log has grown by as much again.
+func (a *writerActor) checkpoint() {
+	if a.writer.LogPages() < a.checkpointAt {
+		return
+	}
+	if err := a.writer.Checkpoint(); err != nil {
+		a.abandon(err)
+	}
+	a.checkpointAt = a.writer.LogPages() + checkpointPages
+}
+
+// judge turns an error of the storage into a fault when nothing that follows could be trusted.
+func (a *writerActor) judge(err error) {
+	if database.IsFatal(err) || !a.strict && database.IsSyncFailure(err) {
+		a.abandon(err)
+	}
+}
+
+// abandon makes the engine faulted: every caller, now and later, gets the cause.
+func (a *writerActor) abandon(cause error) {
+	if a.fault == nil {
+		a.fault = cause
+		a.log.Error("the engine is faulted", "cause", cause)
+	}
+	if a.open {
+		a.open = false
+		if err := a.writer.Rollback(); err != nil {
+			a.log.Error("rollback failed", "error", err)
+		}
+	}
+	a.fail(a.fault)
+	a.dismiss(a.fault)
+	for _, done := range a.idle {
+		done <- a.fault
+	}
+	a.idle = nil
+	a.onFault(a.fault)
+}
+
+// dismiss answers all waiting claims with an error.
+func (a *writerActor) dismiss(err error) {
+	for _, w := range a.writer.DropWaiting() {
+		if r, ok := w.(*request); ok && r.Take() {
+			r.respond(nil, err)
+		}
+	}
+}
+
+func (a *writerActor) answerIdle() {
+	if a.open || a.writer.HasHops() && a.fault == nil {
+		return
+	}
+	for _, done := range a.idle {
+		done <- a.fault
+	}
+	a.idle = nil
+}
+
+// continueCascade runs the next hops in a batch of their own, behind the mail that has come meanwhile.
+func (a *writerActor) continueCascade(ctx actor.Context) {
+	if a.fault != nil || !a.writer.HasHops() || a.begin(ctx) != nil {
+		return
+	}
+	a.hop()
+}
+
+// runDue processes one portion of what is due; what is left follows behind the mail that has come meanwhile.
+func (a *writerActor) runDue(ctx actor.Context) {
+	a.scheduled = 0
+	if a.fault != nil || a.closed {
+		return
+	}
+	if a.begin(ctx) != nil {
+		a.tell(a.now() + busyPause)
+		return
+	}
+	if a.writer.RunDue(a.now()) {
+		ctx.Send(ctx.Self(), runDue{})
+	}
+}
+
+// look notices rows that another connection has changed: their deadlines, and work for waiting claims.
+func (a *writerActor) look(ctx actor.Context) {
+	if a.open || a.fault != nil || a.closed {
+		return
+	}
+	changed, err := a.writer.ForeignCommits()
+	if err != nil || !changed || a.begin(ctx) != nil {
+		return
+	}
+	a.writer.LookAgain(a.now())
+}
+
+// drain answers everything that came before it and closes the mailbox for the rest.
+func (a *writerActor) drain(ctx actor.Context) error {
+	a.closed = true
+	if a.fault == nil {
+		a.finish(ctx)
+		for a.fault == nil && a.writer.HasHops() && a.begin(ctx) == nil {
+			a.finish(ctx)
+		}
+	}
+	a.dismiss(messages.UnavailableError("claim_wait"))
+	a.answerIdle()
+	return a.fault
+}
+
+// waits reports whether a claim that finds nothing is to wait for work.
+func waits(m messages.Mutation) bool {
+	switch args := m.(type) {
+	case messages.ClaimWaitArgs:
+		return true
+	case messages.ClaimArgs:
+		return args.Policy.MaxWait > 0
+	}
+	return false
+}
+
+func isNothing(reply messages.Reply) bool {
+	switch r := reply.(type) {
+	case messages.ClaimNextResult:
+		return r.Task == nil
+	case messages.ClaimReply:
+		return r.Handle == nil
+	}
+	return false
+}
+
+// argumentBytes is what counts of a message towards the bytes of a batch: the part that has no bound of its own.
+func argumentBytes(m messages.Mutation) int {
+	switch args := m.(type) {
+	case messages.CreateExecutionArgs:
+		return len(args.InputPayload)
+	case messages.CompleteArgs:
+		return len(args.Payload)
+	}
+	return 0
+}
