@@ -1,0 +1,84 @@
+package ffsqlite
+
+import (
+	"context"
+
+	"github.com/flowfabric/ffsqlite/messages"
+)
+
+// CreateExecution registers an execution in a lane. It is claimable when CreateExecution returns, unless it is delayed;
+// in a flow it is gated by the edges that are applied to it.
+//
+// A second call with the same id, or with the same idempotency key in the namespace within its window, changes nothing
+// and answers CreateDuplicate with the id that exists. ErrInvalidInput names a bad field; ErrInvalidCapabilities and
+// ErrInvalidTagKey the offending token or key.
+func (b *Backend) CreateExecution(
+	ctx context.Context, args messages.CreateExecutionArgs,
+) (messages.CreateExecutionResult, error) {
+	return call[messages.CreateExecutionResult](ctx, b, args)
+}
+
+// Progress notes percent (0 to 100) and message of a running execution; nil leaves a field as it is. Its errors are those
+// of the fence, as for [Backend.Renew].
+func (b *Backend) Progress(ctx context.Context, args messages.ProgressArgs) error {
+	return run(ctx, b, args)
+}
+
+// Complete ends the execution of handle with success. A nil payload stores no result, an empty one an empty result. When
+// Complete returns, the result is readable, the completion event is in the outbox, and what depends on the execution is
+// being released.
+//
+// Repeated with the same handle it returns nil and changes nothing, the first result stays. It returns ErrLeaseConflict
+// if the handle is stale, ErrExecutionNotActive if the execution ended otherwise, ErrLeaseExpired if the lease ran out.
+func (b *Backend) Complete(ctx context.Context, handle messages.Handle, payload []byte) error {
+	return run(ctx, b, messages.CompleteArgs{Handle: handle, Payload: payload})
+}
+
+// Fail reports a failed attempt. The stored retry policy decides between another attempt, at once or after a backoff, and
+// the end of the execution as failed; without a policy three retries follow at once. Classes permanent, timeout and
+// cancelled are never retried. Repeated with the same handle it gives the same answer and changes nothing. Its errors are
+// those of [Backend.Complete].
+func (b *Backend) Fail(ctx context.Context, args messages.FailArgs) (messages.FailOutcome, error) {
+	return call[messages.FailOutcome](ctx, b, args)
+}
+
+// Cancel ends the execution of handle as cancelled, by its holder. A second call returns nil. ErrTerminal says that the
+// execution ended otherwise; the other errors are those of the fence.
+func (b *Backend) Cancel(ctx context.Context, handle messages.Handle, reason string) error {
+	return run(ctx, b, messages.CancelArgs{Handle: handle, Reason: reason})
+}
+
+// CancelExecution cancels one execution in any state but an ended one. The operator (the zero Source) needs no fence;
+// every other source must name the lease epoch while a lease is held. The former holder's calls fail from then on. A
+// second call succeeds and writes nothing; ErrTerminal says that the execution ended otherwise, ErrExecutionNotFound that
+// there is none, ErrStaleLease that the epoch is not the current one.
+func (b *Backend) CancelExecution(
+	ctx context.Context, args messages.CancelExecutionArgs,
+) (messages.CancelExecutionResult, error) {
+	return call[messages.CancelExecutionResult](ctx, b, args)
+}
+
+// DescribeExecution returns a snapshot of one execution, nil when there is none.
+func (b *Backend) DescribeExecution(ctx context.Context, id messages.ExecutionID) (*messages.ExecutionSnapshot, error) {
+	return call[*messages.ExecutionSnapshot](ctx, b, messages.DescribeExecutionArgs{ExecutionID: id})
+}
+
+// ReadExecutionState returns the public state of one execution, nil when there is none.
+func (b *Backend) ReadExecutionState(ctx context.Context, id messages.ExecutionID) (*messages.PublicState, error) {
+	return call[*messages.PublicState](ctx, b, messages.ReadExecutionStateArgs{ExecutionID: id})
+}
+
+// GetExecutionResult returns the payload that completed an execution, byte for byte. It is not found while the execution
+// runs, when it did not succeed, and when it was completed without a payload.
+func (b *Backend) GetExecutionResult(ctx context.Context, id messages.ExecutionID) (result []byte, found bool, err error) {
+	reply, err := call[messages.GetExecutionResultReply](ctx, b, messages.GetExecutionResultArgs{ExecutionID: id})
+	return reply.Result, reply.Found, err
+}
+
+// ListExecutions returns a page of ids in the order of their UUIDs, strictly after the cursor. The limit is cut to 1000;
+// limit 0 gives an empty page. NextCursor is set if and only if more follow.
+func (b *Backend) ListExecutions(
+	ctx context.Context, args messages.ListExecutionsArgs,
+) (messages.ListExecutionsResult, error) {
+	return call[messages.ListExecutionsResult](ctx, b, args)
+}

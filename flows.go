@@ -1,0 +1,90 @@
+package ffsqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/flowfabric/ffsqlite/messages"
+)
+
+// CreateFlow creates a flow with this id, open and without members. A second call answers already_satisfied and changes
+// nothing, whatever its other arguments.
+func (b *Backend) CreateFlow(ctx context.Context, args messages.CreateFlowArgs) (messages.CreateFlowResult, error) {
+	return call[messages.CreateFlowResult](ctx, b, args)
+}
+
+// AddExecutionToFlow makes an existing execution a member of a flow; the graph revision rises by one. A second call
+// answers already_member. ErrFlowNotFound, ErrFlowAlreadyTerminal, ErrExecutionNotFound and ErrExecutionAlreadyInFlow are
+// checked in this order.
+func (b *Backend) AddExecutionToFlow(
+	ctx context.Context, args messages.AddExecutionToFlowArgs,
+) (messages.AddExecutionToFlowResult, error) {
+	return call[messages.AddExecutionToFlowResult](ctx, b, args)
+}
+
+// StageDependencyEdge records that the downstream depends on the upstream, under optimistic concurrency: the expected
+// graph revision must be the current one, and rises by one. The downstream is not gated before the edge is applied.
+//
+// It returns ErrStaleGraphRevision when somebody else changed the graph, ErrCycleDetected for an edge that would close a
+// cycle, ErrDependencyAlreadyExists with the stored edge in Existing when the edge id is taken.
+func (b *Backend) StageDependencyEdge(
+	ctx context.Context, args messages.StageDependencyEdgeArgs,
+) (messages.StageDependencyEdgeResult, error) {
+	return call[messages.StageDependencyEdgeResult](ctx, b, args)
+}
+
+// ApplyDependencyToChild makes a staged edge count: a downstream that has not started waits until the edge is settled. If
+// the upstream has ended already, the edge is settled before the call returns. A second call answers already_applied.
+func (b *Backend) ApplyDependencyToChild(
+	ctx context.Context, args messages.ApplyDependencyToChildArgs,
+) (messages.ApplyDependencyToChildResult, error) {
+	return call[messages.ApplyDependencyToChildResult](ctx, b, args)
+}
+
+// DescribeFlow returns a snapshot of one flow with its edge groups, nil when there is none.
+func (b *Backend) DescribeFlow(ctx context.Context, id messages.FlowID) (*messages.FlowSnapshot, error) {
+	return call[*messages.FlowSnapshot](ctx, b, messages.DescribeFlowArgs{FlowID: id})
+}
+
+// CancelFlow closes a flow and cancels the members that the policy selects, all in one commit; it answers the ids that
+// this call cancelled. A flow that is unknown, or ended otherwise, gives an empty list. With a wait, it also waits until
+// the flow reads as cancelled, which it normally does at once; the end of the context ends the wait, not the cancel.
+func (b *Backend) CancelFlow(ctx context.Context, args messages.CancelFlowArgs) (messages.CancelFlowResult, error) {
+	result, err := call[messages.CancelFlowResult](ctx, b, args)
+	if err != nil || !args.Wait.Waits() {
+		return result, err
+	}
+	return result, b.WaitForFlowCancellation(ctx, args.FlowID, args.Wait.Deadline())
+}
+
+// WaitForFlowCancellation returns when the flow is cancelled or unknown. It looks at once and then every 100 ms, and
+// returns ErrTimeout once the deadline has passed.
+func (b *Backend) WaitForFlowCancellation(ctx context.Context, id messages.FlowID, deadline time.Duration) error {
+	return run(ctx, b, messages.WaitForFlowCancellationArgs{FlowID: id, Deadline: deadline})
+}
+
+// flowCancellationPoll is how often WaitForFlowCancellation looks.
+const flowCancellationPoll = 100 * time.Millisecond
+
+func (e *engine) waitForFlowCancellation(ctx context.Context, args messages.WaitForFlowCancellationArgs) error {
+	for start := e.clock.Now(); ; {
+		reply, err := e.reader.Read(ctx, messages.DescribeFlowArgs{FlowID: args.FlowID})
+		if err != nil {
+			return err
+		}
+		if flow, ok := reply.(*messages.FlowSnapshot); !ok || flow == nil || flow.PublicFlowState == messages.FlowCancelled {
+			return nil
+		}
+		if e.clock.Since(start) >= args.Deadline {
+			return messages.TimeoutError("cancel_flow", args.Deadline)
+		}
+		passed := make(chan struct{})
+		timer := e.clock.AfterFunc(flowCancellationPoll, func() { close(passed) })
+		select {
+		case <-passed:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
