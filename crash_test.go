@@ -43,7 +43,7 @@ func TestTorture_AKillLosesNothingAcknowledged(t *testing.T) {
 // killed runs a child on the database, kills it after it has acknowledged n results, and returns all of them.
 func killed(t *testing.T, path string, n int) (lines []string) {
 	t.Helper()
-	child := exec.Command(os.Args[0], "-test.run=^$") //nolint:gosec // This very binary.
+	child := exec.Command(os.Args[0], "-test.run=^$")
 	child.Env = append(os.Environ(), crashChild+"="+path)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()

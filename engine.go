@@ -104,11 +104,12 @@ func (e *engine) read(ctx context.Context, message messages.Message) (messages.R
 		return e.hubs.Completions.Subscribe(ctx, args.Cursor, args.Filter)
 	case messages.SubscribeLeaseHistoryArgs:
 		return e.hubs.Leases.Subscribe(ctx, args.Cursor, args.Filter)
+	default:
+		if fault := e.actors.Fault(); fault != nil {
+			return nil, fault
+		}
+		return e.reader.Read(ctx, message)
 	}
-	if fault := e.actors.Fault(); fault != nil {
-		return nil, fault
-	}
-	return e.reader.Read(ctx, message)
 }
 
 func (e *engine) close(ctx context.Context) error {

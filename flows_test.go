@@ -469,9 +469,9 @@ func TestSpec04_S37_38_39_DataPassing(t *testing.T) {
 		result []byte
 		want   string
 	}{
-		"the result replaces the payload":        {"result", []byte(`{"status":"ok"}`), `{"status":"ok"}`},
-		"an empty ref keeps the payload":         {"", []byte(`{"status":"ok"}`), "hello"},
-		"a completion without payload keeps it":  {"result", nil, "hello"},
+		"the result replaces the payload":          {"result", []byte(`{"status":"ok"}`), `{"status":"ok"}`},
+		"an empty ref keeps the payload":           {"", []byte(`{"status":"ok"}`), "hello"},
+		"a completion without payload keeps it":    {"result", nil, "hello"},
 		"an empty result replaces it all the same": {"result", []byte{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

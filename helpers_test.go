@@ -3,7 +3,6 @@ package ffsqlite_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -60,7 +59,7 @@ func openAt(t testing.TB, location string, opts ...ffsqlite.Option) *engine {
 }
 
 func quiet() ffsqlite.Option {
-	return ffsqlite.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	return ffsqlite.WithLogger(slog.New(slog.DiscardHandler))
 }
 
 // now is the engine's clock.

@@ -4,8 +4,8 @@
 // The invariant: one call sees one snapshot. It runs in one read transaction, sees only what is committed, and whatever
 // a caller has been answered for is visible to its next read. Nothing read is remembered for the next call.
 //
-// A file is one noun: executions.go, flows.go, listings.go (the pages of lists) and outbox.go (the pages of events).
-// documents.go reads the JSON of a row, rows.go its columns.
+// A file is one noun: executions.go with attempts.go, flows.go with edge_groups.go, listings.go (the pages of lists),
+// outbox.go (the pages of events) and event_ids.go. rows.go reads the columns of a row, documents.go its JSON.
 package reader
 
 import (

@@ -18,10 +18,10 @@ const (
 	// ReadTries is how many times one read is tried before it counts as failed.
 	ReadTries = 3
 
-	// keptEvents is the capacity, in events, up to which an emptied buffer of copies is kept for reuse. It keeps an idle
-	// subscription small.
+	// keptEvents is the capacity, in events, up to which a loop that goes to sleep keeps a buffer of copies. It keeps an
+	// idle subscription small.
 	keptEvents = 8
 
-	// keptBatches is the capacity, in batches, up to which an emptied list of batches is kept for reuse.
+	// keptBatches is the capacity, in batches, up to which a loop that goes to sleep keeps a list of batches.
 	keptBatches = 32
 )

@@ -74,6 +74,8 @@ func (s *Subscription[E]) take() step {
 		s.raise(s.covered)
 		return stepRead
 	default:
+		s.mailbox.trim()
+		s.hand.trim()
 		s.parked = true
 		return stepPark
 	}

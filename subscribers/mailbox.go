@@ -43,8 +43,8 @@ type hand[E any] struct {
 // take empties the mailbox into an empty hand. The two exchange their buffers, so that nothing is allocated while the
 // loop keeps up.
 func (h *hand[E]) take(m *mailbox[E]) {
-	h.batches, m.batches = m.batches, recycled(h.batches, keptBatches)
-	h.picked, m.picked = m.picked, recycled(h.picked, keptEvents)
+	h.batches, m.batches = m.batches, recycled(h.batches)
+	h.picked, m.picked = m.picked, recycled(h.picked)
 	if len(h.picked) > 0 {
 		h.batches = append(h.batches, h.picked)
 	}
@@ -57,7 +57,7 @@ func (h *hand[E]) load(page []E) {
 	if len(page) == 0 {
 		return
 	}
-	h.batches = append(recycled(h.batches, keptBatches), page)
+	h.batches = append(recycled(h.batches), page)
 	h.batch, h.next = 0, 0
 	h.events = len(page)
 }
@@ -76,11 +76,28 @@ func (h *hand[E]) pop() *E {
 	return nil
 }
 
-// recycled is an emptied buffer for reuse, nil when it is too large to keep.
-func recycled[T any](buffer []T, kept int) []T {
+// trim lets go of the large buffers of an empty mailbox.
+func (m *mailbox[E]) trim() {
+	m.batches = trimmed(m.batches, keptBatches)
+	m.picked = trimmed(m.picked, keptEvents)
+}
+
+// trim lets go of the large buffers of an empty hand.
+func (h *hand[E]) trim() {
+	h.batches = trimmed(h.batches, keptBatches)
+	h.picked = trimmed(h.picked, keptEvents)
+}
+
+// recycled is a buffer, emptied for reuse.
+func recycled[T any](buffer []T) []T {
+	clear(buffer)
+	return buffer[:0]
+}
+
+// trimmed is a buffer that holds nothing any more, nil when it is too large to keep.
+func trimmed[T any](buffer []T, kept int) []T {
 	if cap(buffer) > kept {
 		return nil
 	}
-	clear(buffer)
-	return buffer[:0]
+	return recycled(buffer)
 }

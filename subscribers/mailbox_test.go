@@ -77,16 +77,20 @@ func TestMailbox(t *testing.T) {
 		require.Zero(t, testing.AllocsPerRun(100, round))
 	})
 
-	t.Run("gives large buffers back", func(t *testing.T) {
+	t.Run("gives large buffers back when it is trimmed", func(t *testing.T) {
 		var m mailbox[int]
 		var h hand[int]
-		for range SubscriberBuffer {
-			m.pick(new(int))
-		}
-		for range 3 {
+		for range 2 {
+			for range SubscriberBuffer / 2 {
+				m.pick(new(int))
+				m.put(make([]int, 1))
+			}
 			h.take(&m)
 			popAll(&h)
 		}
+		m.trim()
+		h.trim()
 		require.LessOrEqual(t, cap(m.picked)+cap(h.picked), 2*keptEvents)
+		require.LessOrEqual(t, cap(m.batches)+cap(h.batches), 2*keptBatches)
 	})
 }

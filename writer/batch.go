@@ -128,7 +128,7 @@ func (w *Writer) panicked(name string, cause any) error {
 // undo takes back what the failing step has done, or notes that only running again can.
 func (w *Writer) undo(mark mark, changes int64, cause error) error {
 	w.batch.reset(mark)
-	if w.check(cause); w.lost != nil {
+	if cause = w.check(cause); w.lost != nil {
 		return w.lost
 	}
 	if !w.batch.careful {

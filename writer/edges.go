@@ -1,8 +1,6 @@
 package writer
 
 import (
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
@@ -343,6 +341,3 @@ func (w *Writer) passData(e *edge, child *execution) error {
 	}
 	return w.prepare(passResultSQL).int(1, child.rowid).blob(2, e.upstream[:]).exec()
 }
-
-// columnIsNull is here for the readers of edges and groups.
-func (s *statement) columnIsNull(col int) bool { return s.stmt.ColumnType(col) == sqlite3.NULL }

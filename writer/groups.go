@@ -48,7 +48,7 @@ func (w *Writer) loadGroup(flow messages.FlowID, downstream [16]byte) (*group, e
 }
 
 // count32 reads a counter; one that was edited below zero counts as none.
-func count32(n int64) uint32 { return uint32(min(max(n, 0), math.MaxUint32)) } //nolint:gosec // Bounded here.
+func count32(n int64) uint32 { return uint32(min(max(n, 0), math.MaxUint32)) }
 
 // countEdge loads the group of an edge that is being applied and counts the edge as running.
 func (w *Writer) countEdge(e *edge) (*group, error) {

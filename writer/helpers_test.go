@@ -2,7 +2,6 @@ package writer_test
 
 import (
 	"encoding/binary"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -43,7 +42,7 @@ func newMachine(t testing.TB) *machine {
 	t.Helper()
 	conn, err := sqlite3.Open("file:" + filepath.Join(t.TempDir(), "machine.db"))
 	require.NoError(t, err)
-	require.NoError(t, conn.Exec("PRAGMA journal_mode = wal; PRAGMA synchronous = normal; PRAGMA temp_store = memory"))
+	require.NoError(t, conn.Exec("PRAGMA journal_mode = wal; PRAGMA synchronous = normal; PRAGMA temp_store = memory; PRAGMA cache_size = -32768"))
 	require.NoError(t, schema.Apply(conn, "machine.db", "test", int64(start)))
 	m := &machine{t: t, conn: conn, now: start}
 	m.restart()
@@ -61,7 +60,7 @@ func (m *machine) restart() {
 		require.NoError(m.t, m.Close())
 	}
 	var err error
-	m.Writer, err = writer.New(m.conn, &counter{}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	m.Writer, err = writer.New(m.conn, &counter{}, slog.New(slog.DiscardHandler))
 	require.NoError(m.t, err)
 }
 

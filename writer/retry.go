@@ -46,7 +46,7 @@ func parseRetryPolicy(text []byte) retryPolicy {
 	}
 	policy := retryPolicy{categories: fields.Categories}
 	if n, err := strconv.ParseUint(string(fields.MaxRetries), 10, 32); err == nil {
-		policy.maxRetries = int64(n) //nolint:gosec // At most 32 bits.
+		policy.maxRetries = int64(n)
 	}
 	if json.Unmarshal(fields.Backoff, &policy.backoff) != nil {
 		policy.backoff = nil
