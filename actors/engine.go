@@ -36,6 +36,8 @@ type Engine struct {
 	clock  *clock.Monotonic
 	slots  chan struct{}
 
+	requests requestPool
+
 	fault  atomic.Pointer[error]
 	calls  sync.RWMutex // read-held by every call that is under way
 	closed atomic.Bool
@@ -138,11 +140,11 @@ func (e *Engine) Mutate(ctx context.Context, m messages.Mutation) (messages.Repl
 			return nil, ctx.Err()
 		}
 	}
-	r := newRequest(m, e.slots)
+	r := e.requests.take(m, e.slots)
 	e.system.Root.Send(e.writer, r)
 	select {
 	case got := <-r.answer:
-		r.recycle()
+		e.requests.put(r)
 		return got.reply, got.err
 	case <-ctx.Done():
 	}
@@ -150,14 +152,14 @@ func (e *Engine) Mutate(ctx context.Context, m messages.Mutation) (messages.Repl
 		return nil, ctx.Err()
 	}
 	got := <-r.answer
-	r.recycle()
+	e.requests.put(r)
 	return got.reply, got.err
 }
 
 // claim is Mutate for a claim: it takes no place among the messages in flight, since it may wait long, and it always
 // returns a claim that was committed for it.
 func (e *Engine) claim(ctx context.Context, m messages.Mutation) (messages.Reply, error) {
-	r := newRequest(m, nil)
+	r := e.requests.take(m, nil)
 	expired := make(chan struct{})
 	if limit := maxWait(m); limit > 0 {
 		timer := e.clock.AfterFunc(limit, func() { close(expired) })
@@ -166,7 +168,7 @@ func (e *Engine) claim(ctx context.Context, m messages.Mutation) (messages.Reply
 	e.system.Root.Send(e.writer, r)
 	select {
 	case got := <-r.answer:
-		r.recycle()
+		e.requests.put(r)
 		return got.reply, got.err
 	case <-ctx.Done():
 	case <-expired:
@@ -176,7 +178,7 @@ func (e *Engine) claim(ctx context.Context, m messages.Mutation) (messages.Reply
 		return nothingClaimed(m), ctx.Err()
 	}
 	got := <-r.answer
-	r.recycle()
+	e.requests.put(r)
 	if got.err == nil && isNothing(got.reply) {
 		return got.reply, ctx.Err()
 	}

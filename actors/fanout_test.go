@@ -220,12 +220,10 @@ func TestFanout(t *testing.T) {
 			}
 			b.outbox.commit(2)
 			b.publish(b.outbox.commit(1))
-			synctest.Wait()
-			b.publish(b.outbox.commit(1))
-			synctest.Wait()
+			synctest.Wait() // the subscriber reads the rows by itself
 			b.stop(t.Context(), nil)
 			ids, _ := ended()
-			require.Equal(t, upTo(4), ids)
+			require.Equal(t, upTo(3), ids)
 			require.Contains(t, b.log.String(), "broken reader")
 			require.Contains(t, b.log.String(), "fanout.go")
 		})

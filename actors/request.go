@@ -30,10 +30,12 @@ type answer struct {
 	err   error
 }
 
-var requests = sync.Pool{New: func() any { return &request{answer: make(chan answer, 1)} }}
+// requestPool keeps answered requests for reuse. Each engine has its own: a channel that was made in a bubble of
+// testing/synctest, as users' tests do, is of no use outside it.
+type requestPool struct{ pool sync.Pool }
 
-func newRequest(m messages.Mutation, slots chan struct{}) *request {
-	r, ok := requests.Get().(*request)
+func (p *requestPool) take(m messages.Mutation, slots chan struct{}) *request {
+	r, ok := p.pool.Get().(*request)
 	if !ok {
 		r = &request{answer: make(chan answer, 1)}
 	}
@@ -42,12 +44,12 @@ func newRequest(m messages.Mutation, slots chan struct{}) *request {
 	return r
 }
 
-// recycle gives an answered request back. One whose caller went is left to the garbage collector, because the writer may
+// put gives an answered request back. One whose caller went is left to the garbage collector, because the writer may
 // still hold it.
-func (r *request) recycle() {
+func (p *requestPool) put(r *request) {
 	r.release()
 	r.message = nil
-	requests.Put(r)
+	p.pool.Put(r)
 }
 
 // release frees the place of the request.

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -14,7 +15,7 @@ const (
 	commitSQL = `COMMIT`
 
 	// snapshotSQL reads the header of the file, which is what begins the read transaction of a deferred BEGIN.
-	snapshotSQL = `SELECT 1 FROM pragma_schema_version`
+	snapshotSQL = `PRAGMA schema_version`
 )
 
 // Connection is a read-only connection during one [Pool.Read]. It belongs to that call's goroutine, and neither it nor
@@ -95,17 +96,18 @@ func (c *Connection) exec(sql string) error {
 // close closes the connection with the statements that were prepared on it.
 func (c *Connection) close() error { return closeConn(c.conn) }
 
-// closeConn closes a connection whoever prepared statements on it: one that is left would keep it open. An open
-// transaction is rolled back.
+// closeConn closes a connection whoever prepared statements on it. An open transaction is rolled back.
 func closeConn(conn *sqlite3.Conn) error {
-	var stmts []*sqlite3.Stmt
-	for stmt := range conn.Stmts() {
-		stmts = append(stmts, stmt) // Closing changes what Stmts ranges over.
-	}
-	for _, stmt := range stmts {
+	closeStatements(conn)
+	return conn.Close()
+}
+
+// closeStatements closes all statements of a connection: one that is left in the middle would keep its snapshot in use,
+// and any one would keep the connection open.
+func closeStatements(conn *sqlite3.Conn) {
+	for _, stmt := range slices.Collect(conn.Stmts()) { // Closing changes what Stmts ranges over.
 		_ = stmt.Close() // It repeats the error of the last step.
 	}
-	return conn.Close()
 }
 
 // interrupt is the context of a read as SQLite polls it: over when the caller's is, or when the pool is closed and has

@@ -29,8 +29,9 @@ type Database struct {
 // When ctx ends, Open gives up.
 //
 // Every error is a [*messages.OpenError], and nothing is left open or locked. A database that another process has open,
-// or any other trouble with the disk, is of the kind transport. A VFS that is not registered is of the kind protocol with
-// [messages.ErrInvalidInput] inside. An OpenError of migrate comes back as it is.
+// or any other trouble with the disk, is of the kind transport; a file that is damaged or no database is of the kind
+// protocol, and so is a VFS that is not registered, with [messages.ErrInvalidInput] inside. An OpenError of migrate comes
+// back as it is, and nothing but migrate has written to the file then. If it was ctx that ended Open, its error is inside.
 func Open(
 	ctx context.Context, location Location, settings Settings, migrate func(conn *sqlite3.Conn, path string) error,
 ) (*Database, error) {
@@ -43,6 +44,9 @@ func Open(
 		}
 	}()
 	if err := d.open(ctx, migrate); err != nil {
+		if e := ctx.Err(); e != nil && errors.Is(err, sqlite3.INTERRUPT) {
+			err = openError("open database", e) // Which statement it hit says nothing.
+		}
 		return nil, err
 	}
 	opened = true
@@ -93,20 +97,32 @@ func (d *Database) openWriter(ctx context.Context, migrate func(*sqlite3.Conn, s
 	if d.writer, err = sqlite3.OpenFlags(d.DataSource(), flags); err != nil {
 		return openError("open database", err)
 	}
-	d.writer.SetInterrupt(ctx)
-	defer d.writer.SetInterrupt(context.Background())
-	if err := d.settings.applyToWriter(d.writer, d.location.Memory); err != nil {
-		var mode *journalModeError
-		if errors.As(err, &mode) {
-			return &messages.OpenError{Kind: messages.OpenTransport, Message: mode.want + " not available", Err: err}
-		}
+	defer d.writer.SetInterrupt(d.writer.SetInterrupt(ctx)) // Sets it now, and back at the end.
+	if err := d.settings.applyToWriter(d.writer); err != nil {
 		return openError("configure database", err)
 	}
 	if err := migrate(d.writer, d.location.Path); err != nil {
 		return openError("migrate database", err)
 	}
+	// Only now, for it is stored in the file, and nothing may be written to one that migrate refuses.
+	if err := d.setJournalMode(ctx); err != nil {
+		return err
+	}
 	// From here on Retry, with its several tries, is what waits.
 	return openError("configure database", d.writer.BusyTimeout(d.settings.share()))
+}
+
+// setJournalMode puts a file into the mode of the settings.
+func (d *Database) setJournalMode(ctx context.Context) error {
+	if d.location.Memory {
+		return nil
+	}
+	err := retry(ctx, func() error { return setJournalMode(d.writer, d.settings.WAL) })
+	var mode *journalModeError
+	if errors.As(err, &mode) {
+		return &messages.OpenError{Kind: messages.OpenTransport, Message: mode.want + " not available", Err: err}
+	}
+	return openError("set journal mode", err)
 }
 
 func (d *Database) openReaders(ctx context.Context) error {
@@ -153,6 +169,7 @@ func (d *Database) closeAll() error {
 		}
 	}
 	note("close readers", d.readers.close())
+	closeStatements(d.writer) // They would keep the log in use.
 	if !d.writer.GetAutocommit() {
 		note("roll back", d.writer.Exec(`ROLLBACK`))
 	}
@@ -160,7 +177,7 @@ func (d *Database) closeAll() error {
 	if d.settings.WAL && !d.location.Memory {
 		note("checkpoint", d.checkpoint())
 	}
-	note("discard", d.discardWriter())
+	note("close writer", d.discardWriter())
 	return errors.Join(errs...)
 }
 
@@ -202,8 +219,11 @@ func openError(step string, err error) error {
 		return open
 	}
 	kind := messages.OpenTransport
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
 		kind = messages.OpenTimeout
+	case IsFatal(err):
+		kind = messages.OpenProtocol // Trying again will not mend the file.
 	}
 	return &messages.OpenError{Kind: kind, Message: step, Err: err}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/flowfabric/ffsqlite/clock"
 	"github.com/flowfabric/ffsqlite/database"
+	"github.com/flowfabric/ffsqlite/internal/fftest"
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
@@ -215,7 +217,8 @@ func TestOpen_FailureLeavesNothingOpen(t *testing.T) {
 		cancel()
 		return conn.Exec(`CREATE TABLE late (n)`)
 	})
-	require.ErrorIs(t, err, sqlite3.INTERRUPT)
+	requireOpenError(t, err, messages.OpenTransport, "open database")
+	require.ErrorIs(t, err, context.Canceled)
 
 	db := open(t, path, settings())
 	require.Equal(t, "f1", read(t, db, `SELECT group_concat(name) FROM sqlite_schema`))
@@ -225,8 +228,55 @@ func TestOpen_NoDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	require.NoError(t, os.WriteFile(path, []byte("this is a text, and long enough to be taken for a header of a page"), 0o600))
 	_, err := database.Open(t.Context(), parse(t, path), settings(), migrate)
-	requireOpenError(t, err, messages.OpenTransport, "configure database")
+	requireOpenError(t, err, messages.OpenProtocol, "configure database")
 	require.True(t, database.IsFatal(err))
+}
+
+func TestSpec02_S18_ARefusedFileStaysAsItWas(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	foreign := connect(t, "file:"+filepath.ToSlash(path))
+	require.NoError(t, foreign.Exec(`CREATE TABLE theirs (n)`))
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+
+	refusal := &messages.OpenError{Kind: messages.OpenProtocol, Message: "not ours"}
+	_, err = database.Open(t.Context(), parse(t, path), settings(), func(*sqlite3.Conn, string) error { return refusal })
+	require.Same(t, refusal, err)
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, before, after, "not even its journal mode has changed")
+}
+
+// TestOpen_EveryFaultLeavesNothingOpen lets each operation of the disk fail in turn.
+func TestOpen_EveryFaultLeavesNothingOpen(t *testing.T) {
+	disk := fftest.NewFaultyVFS(t)
+	s := settings()
+	s.VFS = disk.Name()
+	for n := int64(1); ; n++ {
+		require.Less(t, n, int64(500))
+		location := parse(t, filepath.Join(t.TempDir(), "x.db"))
+		var operations atomic.Int64
+		disk.Inject(func(o fftest.Operation) error {
+			if operations.Add(1) == n {
+				return sqlite3.IOERR
+			}
+			return nil
+		})
+		db, err := database.Open(t.Context(), location, s, migrate)
+		disk.Inject(nil)
+		if err != nil {
+			var open *messages.OpenError
+			require.ErrorAs(t, err, &open)
+			require.Equal(t, messages.OpenTransport, open.Kind)
+			db, err = database.Open(t.Context(), location, s, migrate) // The lock is free again.
+			require.NoError(t, err)
+		}
+		require.Equal(t, "0", read(t, db, `SELECT count(*) FROM f1`))
+		require.NoError(t, db.Close())
+		if operations.Load() < n {
+			return // There was nothing left to fail.
+		}
+	}
 }
 
 func TestClose_TruncatesTheLogAndClosesStatements(t *testing.T) {

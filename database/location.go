@@ -56,10 +56,8 @@ func ParseLocation(s string) (Location, error) {
 	if strings.ContainsRune(s, 0) {
 		return Location{}, invalid("location", "contains NUL")
 	}
-	if s != privateName && !strings.HasPrefix(s, privateName+"?") {
-		if !strings.HasPrefix(s, fileScheme) && !strings.HasPrefix(s, sqliteScheme) {
-			return fileLocation(s)
-		}
+	if !isURI(s) {
+		return fileLocation(s)
 	}
 	body, query := split(s)
 	mode, err := parseQuery(s, query)
@@ -67,7 +65,7 @@ func ParseLocation(s string) (Location, error) {
 		return Location{}, err
 	}
 	switch {
-	case body == privateName:
+	case isPrivate(s):
 		return Location{Memory: true, Private: true}.named(rand.Text()), nil
 	case strings.HasPrefix(s, unnamedURI):
 		return Location{Memory: true}.named(privateName), nil
@@ -90,9 +88,17 @@ func ParseLocation(s string) (Location, error) {
 	return location, err
 }
 
-// isMemory reports whether the location text means a memory database, without parsing the rest of it.
+// isURI reports whether a location has escapes and a query. A question mark in any other is part of a file's name.
+func isURI(s string) bool {
+	return isPrivate(s) || strings.HasPrefix(s, fileScheme) || strings.HasPrefix(s, sqliteScheme)
+}
+
+func isPrivate(s string) bool { return s == privateName || strings.HasPrefix(s, privateName+"?") }
+
+// isMemory reports whether a location means a memory database. The pair must be exactly this one, for a file may have
+// the words in its name.
 func isMemory(s string) bool {
-	if s == privateName || strings.HasPrefix(s, privateName+"?") || strings.HasPrefix(s, unnamedURI) {
+	if isPrivate(s) || strings.HasPrefix(s, unnamedURI) {
 		return true
 	}
 	if !strings.HasPrefix(s, fileScheme) {
@@ -117,6 +123,7 @@ func split(s string) (body, query string) {
 
 // parseQuery checks every parameter and returns the mode: memory, rwc or rw.
 func parseQuery(s, query string) (mode string, err error) {
+	memory := isMemory(s)
 	mode = "rwc"
 	for pair := range strings.SplitSeq(query, "&") {
 		if pair == "" {
@@ -132,7 +139,7 @@ func parseQuery(s, query string) (mode string, err error) {
 			return "", refused(s, "invalid escape in %q", pair)
 		}
 		switch {
-		case pair == memoryPair && isMemory(s):
+		case pair == memoryPair && memory:
 		case key == "mode" && value == "ro":
 			return "", protocol("read-only open is not supported")
 		case key == "mode" && (value == "rw" || value == "rwc"):
@@ -144,7 +151,7 @@ func parseQuery(s, query string) (mode string, err error) {
 			return "", refused(s, "unknown parameter %s", key)
 		}
 	}
-	if isMemory(s) {
+	if memory {
 		mode = "memory"
 	}
 	return mode, nil
@@ -191,16 +198,16 @@ func fileLocation(path string) (Location, error) {
 	return Location{Key: resolved, Path: resolved}, nil
 }
 
-// dataSource returns the URI under which SQLite opens the location, through the VFS of that name for files.
+// dataSource returns the URI under which SQLite opens the location, through the VFS of that name for files. A path with a
+// drive letter stays without a slash in front, and one on a server gets the empty authority that keeps SQLite from taking
+// the server for one.
 func (l Location) dataSource(vfs string) string {
-	uri := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(l.Path)}
+	path := filepath.ToSlash(l.Path)
+	uri := url.URL{Scheme: "file", OmitHost: !strings.HasPrefix(path, "//"), Path: path}
 	if l.Memory {
 		// mode=memory would win over the VFS and give each connection a database of its own.
 		uri.Path, uri.RawPath = "/ffsqlite/"+l.name, "/ffsqlite/"+url.PathEscape(l.name)
 		vfs = "mvcc"
-	}
-	if !strings.HasPrefix(uri.Path, "/") {
-		uri.Path = "/" + uri.Path // A drive letter.
 	}
 	if vfs != "" {
 		uri.RawQuery = "vfs=" + strings.ReplaceAll(url.QueryEscape(vfs), "+", "%20")

@@ -103,6 +103,18 @@ func TestSpec02_S11_RefusedLocations(t *testing.T) {
 	}
 }
 
+func TestLocation_DataSource(t *testing.T) {
+	for path, want := range map[string]string{
+		"/a b/c?d#e%f.db":    "file:/a%20b/c%3Fd%23e%25f.db",
+		"C:/data/x y.db":     "file:C:/data/x%20y.db",
+		"//server/data/x.db": "file:////server/data/x.db",
+	} {
+		require.Equal(t, want, database.Location{Path: path}.DataSource(""))
+		require.Equal(t, want+"?vfs=a%20b%26c", database.Location{Path: path}.DataSource("a b&c"))
+	}
+	require.Equal(t, "file:/ffsqlite/a%2Fb%20c%3F?vfs=mvcc", parse(t, "file:a%2fb%20c%3f?mode=memory").DataSource("ignored"))
+}
+
 func FuzzParseLocation(f *testing.F) {
 	for _, text := range []string{
 		":memory:", "file::memory:?cache=shared", "file:n?mode=memory&cache=shared#f", "sqlite:///tmp/x%20y.db?mode=rw", "a?b#c%",

@@ -134,7 +134,7 @@ func (p *Pool) close() error {
 		return err
 	}
 	p.abandoned.Store(true)
-	return errors.Join(err, fmt.Errorf("close readers: %d of %d still read", left, p.size), p.closeIdle())
+	return errors.Join(err, fmt.Errorf("%d of %d still read", left, p.size), p.closeIdle())
 }
 
 // collect closes up to n connections as they come back, and returns how many did not come in time.

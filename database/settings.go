@@ -49,16 +49,10 @@ func (s *Settings) readers() int { return max(1, s.PoolSize-1) }
 // share is the part of the busy timeout that belongs to one try.
 func (s *Settings) share() time.Duration { return s.BusyTimeout / time.Duration(tries) }
 
-// applyToWriter sets up the connection that writes. The journal mode comes first, for a database that is busy there is
-// not worth going on with.
-func (s *Settings) applyToWriter(conn *sqlite3.Conn, memory bool) error {
+// applyToWriter sets up the connection that writes. Nothing of it is stored in the file.
+func (s *Settings) applyToWriter(conn *sqlite3.Conn) error {
 	if err := conn.BusyTimeout(s.BusyTimeout); err != nil {
 		return err
-	}
-	if !memory {
-		if err := Retry(func() error { return setJournalMode(conn, s.WAL) }); err != nil {
-			return err
-		}
 	}
 	synchronous := s.Synchronous
 	if synchronous == "" {

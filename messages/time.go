@@ -42,9 +42,9 @@ func durationOfMillis(ms int64) time.Duration {
 	const most = math.MaxInt64 / int64(time.Millisecond)
 	switch {
 	case ms > most:
-		return math.MaxInt64
+		ms = most
 	case ms < -most:
-		return math.MinInt64
+		ms = -most
 	}
 	return time.Duration(ms) * time.Millisecond
 }

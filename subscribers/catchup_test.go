@@ -124,6 +124,7 @@ func TestCatchUp(t *testing.T) {
 			_, err := first.ended()
 			require.NoError(t, err)
 			_, err = second.ended()
+			require.ErrorIs(t, err, messages.ErrStreamDisconnected)
 			require.Equal(t, messages.CursorAfter(3), cursorOf(t, err))
 		})
 	})

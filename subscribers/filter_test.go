@@ -119,6 +119,22 @@ func TestFilter_Cursor(t *testing.T) {
 		})
 	})
 
+	t.Run("moves on after events that were there before", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			e := newEngine(t, 0)
+			rows := e.insert(labelled("tenant-a", ""))
+			s := e.subscribe(t, tail, in("tenant-a"))
+			r := reading(s)
+			e.publish(t, rows)
+			e.writeEach(t, 3)
+			synctest.Wait()
+			require.Equal(t, messages.CursorAfter(4), s.Cursor())
+			require.NoError(t, s.Close())
+			ids, _ := r.ended()
+			require.Empty(t, ids)
+		})
+	})
+
 	t.Run("is before an event whose tag could not be looked up", func(t *testing.T) {
 		e := newEngine(t, 0)
 		s := e.subscribe(t, tail, tagged("team", "x"))
@@ -130,4 +146,15 @@ func TestFilter_Cursor(t *testing.T) {
 		require.ErrorIs(t, err, cause)
 		require.Equal(t, messages.CursorAfter(0), cursorOf(t, err))
 	})
+}
+
+func TestFilter_IsAppliedBeforeTheMailbox(t *testing.T) {
+	e := newEngine(t, 0)
+	s := e.subscribe(t, tail, in("tenant-a").WithInstanceTag(messages.InstanceTagKey, "i-1"))
+	for range 300 {
+		e.write(t, labelled("tenant-a", "i-2"), labelled("tenant-b", "i-1"), labelled("", ""))
+	}
+	require.Zero(t, e.hub.Stats().Lagging)
+	e.write(t, labelled("tenant-a", "i-1"))
+	require.Equal(t, sequence(901, 901), read(t, s, 1))
 }

@@ -3,6 +3,7 @@ package subscribers_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -62,16 +63,23 @@ func TestSpec05_S84_ABadCursorIsRefused(t *testing.T) {
 }
 
 func TestSpec05_S85_WhatComesWhileNobodyReadsComesLater(t *testing.T) {
-	for _, n := range []int{300, 5000} {
-		e := newEngine(t, 0)
-		s := e.subscribe(t, tail, everything)
-		e.writeEach(t, n)
-		require.Equal(t, 1, e.hub.Stats().Lagging)
-		require.Equal(t, messages.EventID(n), e.hub.Stats().GreatestLag)
+	for _, n := range []messages.EventID{300, 5000} {
+		for name, filter := range map[string]messages.ScannerFilter{"unfiltered": everything, "filtered": in("tenant-a")} {
+			t.Run(fmt.Sprint(n, " ", name), func(t *testing.T) {
+				e := newEngine(t, 0)
+				s := e.subscribe(t, tail, filter)
+				for range n {
+					e.write(t, labelled("tenant-a", ""))
+				}
+				require.Equal(t, 1, e.hub.Stats().Lagging)
+				require.Equal(t, n, e.hub.Stats().GreatestLag)
+				require.EqualValues(t, n, e.hub.Stats().Events)
 
-		require.Equal(t, sequence(1, messages.EventID(n)), read(t, s, n))
-		if n < subscribers.TailEvents {
-			require.Zero(t, e.pages.Load(), "the tail in memory has all of it")
+				require.Equal(t, sequence(1, n), read(t, s, int(n)))
+				if n < subscribers.TailEvents {
+					require.Zero(t, e.pages.Load(), "the tail in memory has all of it")
+				}
+			})
 		}
 	}
 }
@@ -103,6 +111,7 @@ func TestSpec05_S90_ABadRowEndsOnlyWhoReachesIt(t *testing.T) {
 
 	ids, err := readAll(old)
 	require.Equal(t, sequence(4, 5), ids)
+	require.EqualValues(t, 1, e.pages.Load(), "a bad row is not tried again")
 	require.ErrorIs(t, err, messages.ErrCorruption)
 	require.Equal(t, messages.CursorAfter(6), cursorOf(t, err))
 	require.Equal(t, messages.CursorAfter(6), old.Cursor())

@@ -18,6 +18,7 @@ import (
 type batch struct {
 	careful bool
 	dirty   bool // a step failed after it had written, and there was no savepoint
+	looked  bool // the waiting claims were offered everything
 	entries []entry
 
 	completions []messages.CompletionEvent
@@ -43,7 +44,7 @@ func (b *batch) begin(d deadlines) {
 
 // forget drops what the steps have noted, not what they were.
 func (b *batch) forget() {
-	b.dirty = false
+	b.dirty, b.looked = false, false
 	b.completions, b.leases = nil, nil // The last commit handed them out.
 	b.claimable, b.queued, b.served = b.claimable[:0], b.queued[:0], b.served[:0]
 }
@@ -69,24 +70,33 @@ func (w *Writer) run(name string, answer *Answer, do func()) {
 	}
 }
 
+// runAgain does everything again, carefully. Another process may have come in between the two transactions, as it may
+// between two batches.
 func (w *Writer) runAgain() {
 	if err := w.undoAll(); err != nil {
 		w.lose(err)
 		return
 	}
-	if err := w.prepare(beginSQL).exec(); err != nil {
+	if err := database.Retry(w.beginTransaction); err != nil {
 		w.lose(err)
 		return
 	}
 	w.batch.forget()
 	w.batch.careful = true
+	w.batch.deadlines = w.deadlines
 	for _, e := range w.batch.entries {
 		e.do()
 	}
+	if w.lost == nil {
+		w.putBackUnserved()
+	}
 }
 
-// drop forgets the last entry, whose caller waits on instead of being answered.
-func (b *batch) drop() { b.entries = b.entries[:len(b.entries)-1] }
+// replaceLast makes the batch do something else in place of its last entry, when it runs again.
+func (b *batch) replaceLast(do func()) {
+	last := &b.entries[len(b.entries)-1]
+	last.answer, last.do = nil, do
+}
 
 const (
 	savepointSQL = `SAVEPOINT step`
@@ -145,9 +155,10 @@ func (w *Writer) undo(mark mark, changes int64, cause error) error {
 	return cause
 }
 
-// check notes that the transaction is gone, which a failed statement can cause, and returns the error.
+// check gives the batch up when a failed statement has ended its transaction, or has found the file damaged, and returns
+// the error.
 func (w *Writer) check(err error) error {
-	if err != nil && w.lost == nil && w.conn.GetAutocommit() {
+	if err != nil && w.lost == nil && (w.conn.GetAutocommit() || database.IsFatal(err)) {
 		w.lose(err)
 	}
 	return err

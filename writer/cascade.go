@@ -17,6 +17,7 @@ const (
 // dispatched_at_ms at start, so it may be lost at any time.
 type hopQueue struct {
 	events   []messages.EventID
+	stale    bool // a batch was rolled back since: the next one reads them again
 	attempts map[messages.EventID]int
 }
 
@@ -33,14 +34,17 @@ SELECT event_id
 func (w *Writer) readHops() error {
 	w.hops.events = w.hops.events[:0]
 	s := w.prepare(undispatchedSQL)
-	return s.each(func() error {
+	err := s.each(func() error {
 		w.hops.events = append(w.hops.events, messages.EventID(s.stmt.ColumnInt64(0)))
 		return nil
 	})
+	w.hops.stale = err != nil
+	return err
 }
 
-// HasHops reports whether completions wait for their cascade, those of the open batch included.
-func (w *Writer) HasHops() bool { return len(w.hops.events)+len(w.batch.queued) > 0 }
+// HasHops reports whether completions wait for their cascade, those of the open batch included. After a rollback it says
+// true until the next batch knows better.
+func (w *Writer) HasHops() bool { return w.hops.stale || len(w.hops.events)+len(w.batch.queued) > 0 }
 
 // Hop runs one hop of the cascade in its own savepoint: the next completion releases or skips up to hopEdges of its
 // children. Children that it skips are queued as further completions. A hop that fails leaves no trace, never undoes the

@@ -68,6 +68,7 @@ func (w *Writer) readDeadlines() error {
 	for j := range jobCount {
 		w.deadlines.earliest[j], err = w.earliestAfter(j, math.MinInt64)
 		if err != nil {
+			w.deadlines.forget()
 			return err
 		}
 	}
@@ -115,6 +116,9 @@ func (w *Writer) RunDue(now messages.TimestampMs) (more bool) {
 func (w *Writer) runDue(now messages.TimestampMs) (more bool) {
 	for j := range jobCount {
 		full, err := w.runJob(j, now)
+		if w.lost != nil {
+			return false
+		}
 		if err != nil {
 			w.log.Warn("a background job failed", "job", jobNames[j], "error", err)
 			w.deadlines.earliest[j] = int64(now) + failedTickPauseMs

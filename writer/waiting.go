@@ -28,7 +28,11 @@ type waitingClaim struct {
 	message messages.Mutation // ClaimArgs or ClaimWaitArgs
 	request claimRequest
 	// key is equal for claims that are suited by the same rows, so that one that was refused answers for all of them.
-	key    string
+	key string
+
+	fresh  bool // it began to wait in the open batch
+	hidden bool // the open batch runs again and has not come to where the claim began to wait
+	taken  bool // its caller is reserved for the open batch
 	served bool // by the open batch
 }
 
@@ -42,7 +46,7 @@ type claimable struct{ lane messages.LaneID }
 
 // Wait keeps a claim until something claimable suits it. The message is the one that was just applied and found nothing.
 func (w *Writer) Wait(waiter Waiter, message messages.Mutation) {
-	claim := &waitingClaim{waiter: waiter, message: message}
+	claim := &waitingClaim{waiter: waiter, message: message, fresh: true}
 	switch args := message.(type) {
 	case messages.ClaimArgs:
 		claim.request = requestOfClaim(args)
@@ -52,7 +56,7 @@ func (w *Writer) Wait(waiter Waiter, message messages.Mutation) {
 		panic("only claims wait")
 	}
 	claim.key = claim.request.key()
-	w.batch.drop()
+	w.batch.replaceLast(func() { claim.hidden = false })
 	w.waiting.claims = append(w.waiting.claims, claim)
 }
 
@@ -74,7 +78,8 @@ func (w *Writer) DropWaiting() []Waiter {
 	return waiters
 }
 
-// Served returns the waiting claims that the batch which was just committed has answered.
+// Served returns the waiting claims that are to be answered now that the batch has ended: those that a committed one has
+// served; after a rollback those that cannot wait on, because their callers are leaving.
 func (w *Writer) Served() []Served { return w.batch.served }
 
 // becomesClaimable notes that x can be claimed once its row is stored; waiting claims are tried after the message.
@@ -88,6 +93,7 @@ func (w *Writer) becomesClaimable(x *execution) {
 // LookAgain offers every lane to the waiting claims: rows may have been changed by another connection.
 func (w *Writer) LookAgain(now messages.TimestampMs) {
 	w.run("look_again", nil, func() {
+		w.batch.looked = true
 		for _, c := range w.waiting.claims {
 			for _, lane := range c.request.lanes {
 				w.batch.claimable = append(w.batch.claimable, claimable{lane: lane})
@@ -113,10 +119,10 @@ func (w *Writer) serveWaiting(now messages.TimestampMs) {
 func (w *Writer) offer(offer claimable, now messages.TimestampMs) {
 	refused := map[string]bool(nil)
 	for _, c := range w.waiting.claims {
-		if c.served || refused[c.key] || !slices.Contains(c.request.lanes, offer.lane) {
+		if c.served || c.hidden || refused[c.key] || !slices.Contains(c.request.lanes, offer.lane) {
 			continue
 		}
-		if !c.waiter.Take() {
+		if !c.take() {
 			continue
 		}
 		if w.serve(c, now) {
@@ -152,7 +158,7 @@ func (w *Writer) serve(c *waitingClaim, now messages.TimestampMs) bool {
 	if err != nil {
 		taken = nil
 	}
-	if err == nil && taken == nil && c.waiter.PutBack() {
+	if err == nil && taken == nil && c.putBack() {
 		return false
 	}
 	// A caller that is leaving gets an answer too: it waits to hear whether something was claimed for it.
@@ -172,14 +178,52 @@ func (c *waitingClaim) reply(taken *claimed) messages.Reply {
 	return messages.ClaimReply{Handle: &taken.handle}
 }
 
-// settle removes the claims that the committed batch answered.
-func (l *waitingList) settle() {
-	l.claims = slices.DeleteFunc(l.claims, func(c *waitingClaim) bool { return c.served })
+// take reserves the caller for the open batch. It is reserved already when an earlier run of the batch has served it.
+func (c *waitingClaim) take() bool {
+	c.taken = c.taken || c.waiter.Take()
+	return c.taken
 }
 
-// restore puts the claims of a batch that was rolled back in their old places.
-func (l *waitingList) restore() {
-	for _, c := range l.claims {
-		c.served = false
+// putBack makes the caller wait on. False means that it is leaving and wants an answer now.
+func (c *waitingClaim) putBack() bool {
+	c.taken = !c.waiter.PutBack()
+	return !c.taken
+}
+
+// putBackUnserved lets go of callers that only the first run of the batch had served.
+func (w *Writer) putBackUnserved() {
+	for _, c := range w.waiting.claims {
+		if c.taken && !c.served && !c.putBack() {
+			c.served = true
+			w.batch.served = append(w.batch.served, Served{Waiter: c.waiter, Reply: c.reply(nil)})
+		}
 	}
+}
+
+// rewind takes the claims back to where they were when the batch began.
+func (l *waitingList) rewind() {
+	for _, c := range l.claims {
+		c.served, c.hidden = false, c.fresh
+	}
+}
+
+// settleWaiting removes the claims that the committed batch has answered.
+func (w *Writer) settleWaiting() {
+	w.waiting.claims = slices.DeleteFunc(w.waiting.claims, func(c *waitingClaim) bool {
+		c.fresh = false
+		return c.served
+	})
+}
+
+// releaseWaiting makes the claims of a batch that was rolled back wait on.
+func (w *Writer) releaseWaiting() {
+	w.batch.served = w.batch.served[:0]
+	w.waiting.claims = slices.DeleteFunc(w.waiting.claims, func(c *waitingClaim) bool {
+		c.fresh, c.hidden = false, false
+		if !c.taken || c.putBack() {
+			return false
+		}
+		w.batch.served = append(w.batch.served, Served{Waiter: c.waiter})
+		return true
+	})
 }

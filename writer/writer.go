@@ -7,6 +7,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/flowfabric/ffsqlite/database"
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
@@ -27,7 +28,8 @@ type Writer struct {
 
 	batch     batch
 	lost      error // why the transaction of this batch is gone; nil while it stands
-	version   int64 // last seen data_version, which moves only for foreign commits
+	version   int64 // data_version, which moves only for foreign commits, when the deadlines were read
+	offered   int64 // data_version when the waiting claims were last offered everything
 	logPages  int   // length of the write-ahead log after the last commit
 	deadlines deadlines
 	hops      hopQueue
@@ -45,7 +47,7 @@ func New(conn *sqlite3.Conn, source Source, log *slog.Logger) (*Writer, error) {
 		return nil, fmt.Errorf("read undispatched completions: %w", err)
 	}
 	version, err := w.dataVersion()
-	w.version = version
+	w.version, w.offered = version, version
 	return w, err
 }
 
@@ -58,22 +60,42 @@ const (
 
 // Begin opens a batch. It fails with a busy error, and nothing has changed, while another process holds the write lock.
 func (w *Writer) Begin() error {
-	if err := w.prepare(beginSQL).exec(); err != nil {
+	if err := w.beginTransaction(); err != nil {
 		return err
 	}
 	w.lost = nil
 	w.batch.begin(w.deadlines)
-	return w.noticeForeignCommits()
+	return nil
 }
 
-// noticeForeignCommits forgets what is remembered of rows when another connection has committed since.
-func (w *Writer) noticeForeignCommits() error {
-	version, err := w.dataVersion()
-	if err != nil || version == w.version {
+// beginTransaction begins one, and brings what is remembered of rows up to date. When it fails, none is open.
+func (w *Writer) beginTransaction() error {
+	if err := w.prepare(beginSQL).exec(); err != nil {
 		return err
 	}
-	w.version = version
-	return w.readDeadlines()
+	err := w.refresh()
+	if err != nil && !w.conn.GetAutocommit() {
+		err = errors.Join(err, w.prepare(rollbackSQL).exec())
+	}
+	return err
+}
+
+// refresh reads the deadlines again when another connection has committed since, and the cascade after a rollback.
+func (w *Writer) refresh() error {
+	version, err := w.dataVersion()
+	if err != nil {
+		return err
+	}
+	if version != w.version {
+		if err := w.readDeadlines(); err != nil {
+			return err
+		}
+		w.version = version
+	}
+	if w.hops.stale {
+		return w.readHops()
+	}
+	return nil
 }
 
 func (w *Writer) dataVersion() (version int64, err error) {
@@ -108,21 +130,40 @@ func (w *Writer) Apply(now messages.TimestampMs, m messages.Mutation) *Answer {
 	return answer
 }
 
-// Lost returns why the transaction of the open batch is gone: SQLite rolls all of it back when the disk is full, on an
-// I/O error or a lack of memory. Then nothing of the batch is stored, and only Commit or Rollback may follow.
+// Lost returns why the open batch cannot be committed: SQLite rolls all of it back when the disk is full, on an I/O error
+// or a lack of memory, and a damaged file must not be written to. Only Commit or Rollback may follow, and nothing of the
+// batch is stored.
 func (w *Writer) Lost() error { return w.lost }
 
-// Commit makes the batch durable and returns what it did. When it fails, the batch has been rolled back.
+// RollbackError is a batch that could neither be committed nor rolled back. No further one can be trusted.
+type RollbackError struct {
+	Err error // why the batch failed, and why its rollback did
+}
+
+// Error tells both reasons.
+func (e *RollbackError) Error() string { return "rollback: " + e.Err.Error() }
+
+// Unwrap returns both reasons.
+func (e *RollbackError) Unwrap() error { return e.Err }
+
+// Commit makes the batch durable and returns what it did. When it fails, the batch has been rolled back; the error is a
+// [*RollbackError] when that failed, too.
 func (w *Writer) Commit() (*messages.Committed, error) {
 	err := w.lost
 	if err == nil {
-		err = w.prepare(commitSQL).exec()
+		err = database.Retry(w.prepare(commitSQL).exec)
 	}
 	if err != nil {
-		return nil, errors.Join(err, w.Rollback())
+		if failed := w.Rollback(); failed != nil {
+			err = &RollbackError{errors.Join(err, failed)}
+		}
+		return nil, err
 	}
 	w.hops.push(w.batch.queued)
-	w.waiting.settle()
+	w.settleWaiting()
+	if w.batch.looked {
+		w.offered = w.version
+	}
 	committed := &messages.Committed{
 		Completions:  w.batch.completions,
 		Leases:       w.batch.leases,
@@ -133,10 +174,12 @@ func (w *Writer) Commit() (*messages.Committed, error) {
 	return committed, nil
 }
 
-// Rollback undoes the batch; claims that it had served wait on in their old places. It fails only when the connection
-// itself does, and then no further batch can be trusted.
+// Rollback undoes the batch; claims that it had served wait on in their old places, but for those of callers that are
+// leaving, which [Writer.Served] returns. It fails only when the connection itself does, and then no further batch can be
+// trusted.
 func (w *Writer) Rollback() error {
 	err := w.undoAll()
+	w.releaseWaiting()
 	w.batch.close()
 	return err
 }
@@ -144,14 +187,13 @@ func (w *Writer) Rollback() error {
 // undoAll takes rows and memory back to where they were when the batch began.
 func (w *Writer) undoAll() error {
 	w.deadlines = w.batch.deadlines
-	w.waiting.restore()
+	w.waiting.rewind()
+	w.hops.stale = true
 	w.resetStatements()
-	if !w.conn.GetAutocommit() {
-		if err := w.prepare(rollbackSQL).exec(); err != nil {
-			return err
-		}
+	if w.conn.GetAutocommit() {
+		return nil
 	}
-	return w.readHops()
+	return w.prepare(rollbackSQL).exec()
 }
 
 // resetStatements ends what a panic left running; a busy statement would keep its transaction open.
@@ -189,8 +231,9 @@ func (w *Writer) Close() error {
 	return errors.Join(errs...)
 }
 
-// ForeignCommits reports whether another connection has committed since the last batch. It needs no open batch.
+// ForeignCommits reports whether another connection has committed since the last [Writer.LookAgain] that was committed.
+// It needs no open batch.
 func (w *Writer) ForeignCommits() (bool, error) {
 	version, err := w.dataVersion()
-	return version != w.version, err
+	return version != w.offered, err
 }
