@@ -186,8 +186,7 @@ func (l ledger) check(t *testing.T, path string) {
 	e := openAt(t, path)
 	defer func() { require.NoError(t, e.Close()) }()
 	e.idle()
-	require.Equal(t, "ok", e.sql.Text("PRAGMA integrity_check"))
-	require.Empty(t, e.sql.Rows("PRAGMA foreign_key_check"))
+	fftest.Intact(t, e.sql)
 
 	for what, public := range map[string]messages.PublicState{
 		"completed": messages.PublicCompleted, "failed": messages.PublicFailed, "cancelled": messages.PublicCancelled,
@@ -217,27 +216,5 @@ func (l ledger) check(t *testing.T, path string) {
 // consistent asserts what holds of the rows of any database at rest.
 func (e *engine) consistent() {
 	e.t.Helper()
-	for _, sql := range []string{
-		// Every end has exactly one completion event, and nothing else has one.
-		`SELECT hex(execution_id) FROM ff_exec_core AS e
-		  WHERE (lifecycle_phase IN ('terminal', 'cancelled'))
-		     <> (SELECT count(*) FROM ff_completion_event AS c WHERE c.execution_id = e.execution_id)`,
-		// No cascade is left behind.
-		`SELECT event_id FROM ff_completion_event WHERE dispatched_at_ms IS NULL`,
-		// A lease is held by active executions alone, and each of those has one.
-		`SELECT hex(execution_id) FROM ff_exec_core AS e
-		  WHERE (lifecycle_phase = 'active')
-		     <> EXISTS (SELECT 1 FROM ff_attempt AS a
-		                 WHERE a.execution_id = e.execution_id AND a.lease_expires_at_ms IS NOT NULL)`,
-		// The counters of every group equal a recount from its edges.
-		`SELECT hex(downstream_eid) FROM ff_edge_group AS g
-		  WHERE running_count <> (SELECT count(*) FROM ff_edge AS d
-		                           WHERE d.downstream_eid = g.downstream_eid AND dep_state = 'unsatisfied')`,
-		// The number of attempts is the number of their rows.
-		`SELECT hex(execution_id) FROM ff_exec_core AS e
-		  WHERE CAST(raw_fields ->> '$.total_attempt_count' AS INTEGER)
-		     <> (SELECT count(*) FROM ff_attempt AS a WHERE a.execution_id = e.execution_id)`,
-	} {
-		require.Empty(e.t, e.sql.Rows(sql), sql)
-	}
+	fftest.Consistent(e.t, e.sql)
 }

@@ -66,7 +66,7 @@ func startFanout(
 // publish hands what a commit made true to the fan-out. It is called by the writer, after the replies, never waits and
 // never fails. The slices of committed are shared with every subscriber from now on.
 func (f *fanout) publish(committed *messages.Committed) {
-	if f.ending.Load() || committed.HighestCompletion == 0 && committed.HighestLease == 0 {
+	if f.ending.Load() || f.completions.Pass(committed.HighestCompletion) && f.leases.Pass(committed.HighestLease) {
 		return
 	}
 	if f.waiting.Load() < maxBatchesAhead {

@@ -77,7 +77,11 @@ func (t *timekeeperActor) arm(ctx actor.Context) {
 		t.timer.Stop()
 	}
 	wait := time.Duration(int64(t.deadline)-t.clock.NowMs()) * time.Millisecond
-	t.timer = t.after(ctx, min(max(wait, 0), farthest), ring{})
+	if wait <= 0 {
+		ctx.Send(ctx.Self(), ring{})
+		return
+	}
+	t.timer = t.after(ctx, min(wait, farthest), ring{})
 }
 
 func (t *timekeeperActor) armLook(ctx actor.Context) {

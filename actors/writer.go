@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -40,7 +41,7 @@ const (
 	// hopBudget and hopsAtOnce bound the cascade hops that run before a commit; the rest follows in messages of their own.
 	hopBudget  = 2 * time.Millisecond
 	hopsAtOnce = 64
-	// busyPause is how long due work rests, in milliseconds, while another process holds the database.
+	// busyPause is how long due work and cascades rest, in milliseconds, when the database cannot be written.
 	busyPause = 1000
 )
 
@@ -149,7 +150,7 @@ func (a *writerActor) receive(ctx actor.Context, r *request) {
 	a.bytes += argumentBytes(r.message)
 	switch {
 	case a.writer.Lost() != nil:
-		a.commit(ctx)
+		a.commit(ctx) // It fails, and nobody has to wait for that.
 	case len(a.pending) >= a.limits.Operations || a.bytes >= a.limits.Bytes ||
 		a.clock.Since(a.opened) >= a.limits.Duration:
 		a.finish(ctx)
@@ -202,12 +203,13 @@ func (a *writerActor) flush(ctx actor.Context) {
 	a.finish(ctx)
 }
 
-// finish commits the open batch without waiting for anybody.
-func (a *writerActor) finish(ctx actor.Context) {
-	if a.open {
-		a.hop()
-		a.commit(ctx)
+// finish commits the open batch, if there is one, without waiting for anybody. It reports false when that failed.
+func (a *writerActor) finish(ctx actor.Context) bool {
+	if !a.open {
+		return true
 	}
+	a.hop()
+	return a.commit(ctx)
 }
 
 // hop runs cascade hops within the budget.
@@ -224,16 +226,19 @@ func (a *writerActor) hop() {
 	}
 }
 
-// commit ends the open batch, answers its callers, and only then does what nobody waits for.
-func (a *writerActor) commit(ctx actor.Context) {
+// commit ends the open batch, answers its callers, and only then does what nobody waits for. It reports false when
+// nothing was stored.
+func (a *writerActor) commit(ctx actor.Context) bool {
 	committed, err := a.writer.Commit()
 	a.open = false
-	a.bytes = 0
 	if err != nil {
-		a.fail(err)
+		a.fail(database.Classify(err))
 		a.judge(err)
-		return
+		a.rest()
+		a.answerIdle()
+		return false
 	}
+	a.bytes = 0
 	for i := range a.pending {
 		a.pending[i].request.respond(a.pending[i].answer.Reply, a.pending[i].answer.Err)
 		a.pending[i] = outcome{}
@@ -253,21 +258,34 @@ func (a *writerActor) commit(ctx actor.Context) {
 		ctx.Send(ctx.Self(), hops{})
 	}
 	a.answerIdle()
+	return true
 }
 
-// fail answers everybody in a batch that was not stored. Waiting claims that it had served wait on.
+// fail answers everybody in a batch that was not stored. Waiting claims that it had served wait on, unless their callers
+// are leaving.
 func (a *writerActor) fail(err error) {
+	a.bytes = 0
 	for i := range a.pending {
 		a.pending[i].request.respond(nil, err)
 		a.pending[i] = outcome{}
 	}
 	a.pending = a.pending[:0]
 	for _, s := range a.writer.Served() {
-		r, ok := s.Waiter.(*request)
-		if ok && !r.PutBack() {
-			a.writer.Forget(r)
+		if r, ok := s.Waiter.(*request); ok {
 			r.respond(nil, err)
 		}
+	}
+}
+
+// rest has due work and cascades tried again in a while, since nobody may come whose commit would go on with them.
+func (a *writerActor) rest() {
+	again := a.now() + busyPause
+	switch next := a.writer.NextDeadline(); {
+	case a.fault != nil || a.closed:
+	case a.writer.HasHops():
+		a.tell(again)
+	case next != 0:
+		a.tell(max(next, again))
 	}
 }
 
@@ -279,21 +297,28 @@ func (a *writerActor) tell(deadline messages.TimestampMs) {
 	}
 }
 
-// checkpoint keeps the log short. One that a reader held up is tried again when the log has grown by as much again.
+// checkpoint keeps the log short. One that a reader held up, or a full disk, is tried again when the log has grown by as
+// much again: until then everything is safe in the log.
 func (a *writerActor) checkpoint() {
 	if a.writer.LogPages() < a.checkpointAt {
 		return
 	}
-	if err := a.writer.Checkpoint(); err != nil {
+	err := a.writer.Checkpoint()
+	switch {
+	case err == nil || database.IsBusy(err):
+	case database.IsFatal(err) || database.IsSyncFailure(err):
 		a.abandon(err)
+	default:
+		a.log.Warn("the log could not be moved into the database", "error", err)
 	}
 	a.checkpointAt = a.writer.LogPages() + checkpointPages
 }
 
 // judge turns an error of the storage into a fault when nothing that follows could be trusted.
 func (a *writerActor) judge(err error) {
-	if database.IsFatal(err) || !a.strict && database.IsSyncFailure(err) {
-		a.abandon(err)
+	var stuck *writer.RollbackError
+	if database.IsFatal(err) || errors.As(err, &stuck) || !a.strict && database.IsSyncFailure(err) {
+		a.abandon(database.Classify(err))
 	}
 }
 
@@ -308,8 +333,8 @@ func (a *writerActor) abandon(cause error) {
 		if err := a.writer.Rollback(); err != nil {
 			a.log.Error("rollback failed", "error", err)
 		}
+		a.fail(a.fault)
 	}
-	a.fail(a.fault)
 	a.dismiss(a.fault)
 	for _, done := range a.idle {
 		done <- a.fault
@@ -339,7 +364,11 @@ func (a *writerActor) answerIdle() {
 
 // continueCascade runs the next hops in a batch of their own, behind the mail that has come meanwhile.
 func (a *writerActor) continueCascade(ctx actor.Context) {
-	if a.fault != nil || !a.writer.HasHops() || a.begin(ctx) != nil {
+	if a.fault != nil || !a.writer.HasHops() {
+		return
+	}
+	if a.begin(ctx) != nil {
+		a.rest()
 		return
 	}
 	a.hop()
@@ -352,7 +381,7 @@ func (a *writerActor) runDue(ctx actor.Context) {
 		return
 	}
 	if a.begin(ctx) != nil {
-		a.tell(a.now() + busyPause)
+		a.rest()
 		return
 	}
 	if a.writer.RunDue(a.now()) {
@@ -375,10 +404,9 @@ func (a *writerActor) look(ctx actor.Context) {
 // drain answers everything that came before it and closes the mailbox for the rest.
 func (a *writerActor) drain(ctx actor.Context) error {
 	a.closed = true
-	if a.fault == nil {
-		a.finish(ctx)
-		for a.fault == nil && a.writer.HasHops() && a.begin(ctx) == nil {
-			a.finish(ctx)
+	for a.fault == nil && a.finish(ctx) && a.writer.HasHops() {
+		if a.begin(ctx) != nil {
+			break
 		}
 	}
 	a.dismiss(messages.UnavailableError("claim_wait"))

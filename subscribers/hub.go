@@ -65,6 +65,14 @@ func (h *Hub[E]) Publish(events []E, highest messages.EventID) bool {
 	return true
 }
 
+// Pass reports whether nobody needs to be told of the events up to highest, because nobody listens; the published
+// position has then moved past them. The writer asks before it troubles the fan-out. Any goroutine may call it.
+func (h *Hub[E]) Pass(highest messages.EventID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.unattended(highest)
+}
+
 // Refresh reads the rows up to highest and publishes them. A read that fails in all its tries, or a row that cannot be
 // decoded, is left to the subscriptions, which find it by themselves; the error says what it was.
 func (h *Hub[E]) Refresh(ctx context.Context, highest messages.EventID) error {

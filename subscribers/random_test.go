@@ -265,6 +265,7 @@ func TestStress(t *testing.T) {
 
 // stressOne lives through one subscription, and reports whether the hub is still open.
 func stressOne(t *testing.T, e *engine, rng *rand.Rand) bool {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	cursor := []messages.OutboxCursor{nil, messages.FromBeginning(), messages.CursorAfter(999)}[rng.IntN(3)]

@@ -253,7 +253,8 @@ func TestSubscription_Events(t *testing.T) {
 		s := e.subscribe(t, tail, everything)
 		e.writeEach(t, 2)
 		require.Panics(t, func() {
-			for range s.Events() {
+			for _, err := range s.Events() {
+				require.NoError(t, err)
 				panic("body")
 			}
 		})

@@ -18,8 +18,8 @@ type claimRequest struct {
 	attemptTimeout time.Duration // 0: the policy's
 }
 
-func requestOfClaim(args messages.ClaimArgs) claimRequest {
-	return claimRequest{
+func requestOfClaim(args messages.ClaimArgs) *claimRequest {
+	return &claimRequest{
 		demand: demand{
 			workerID:     string(args.Policy.WorkerID),
 			capabilities: sorted(args.Capabilities),
@@ -30,8 +30,8 @@ func requestOfClaim(args messages.ClaimArgs) claimRequest {
 	}
 }
 
-func requestOfClaimNext(args messages.ClaimNextArgs) claimRequest {
-	return claimRequest{
+func requestOfClaimNext(args messages.ClaimNextArgs) *claimRequest {
+	return &claimRequest{
 		demand: demand{
 			workerID:     string(args.WorkerID),
 			capabilities: sorted(args.WorkerCapabilities),
@@ -87,12 +87,12 @@ func (c *claimed) result() messages.ClaimNextResult {
 }
 
 // claimFirst takes the best claimable execution of the first lane that has one, nil when there is none.
-func (w *Writer) claimFirst(now messages.TimestampMs, r claimRequest) (*claimed, error) {
+func (w *Writer) claimFirst(now messages.TimestampMs, r *claimRequest) (*claimed, error) {
 	if err := w.settleDue(now); err != nil {
 		return nil, err
 	}
 	for _, lane := range r.lanes {
-		c, err := w.claimIn(now, lane, &r)
+		c, err := w.claimIn(now, lane, r)
 		if c != nil || err != nil {
 			return c, err
 		}
@@ -121,12 +121,40 @@ func (w *Writer) claimIn(now messages.TimestampMs, lane messages.LaneID, r *clai
 	}
 }
 
+// claimOffered takes an execution that has become claimable in this message, if it still is and suits the worker. It
+// asks less of the rows than the queue does: whatever else is claimable, the waiting worker could not run it.
+func (w *Writer) claimOffered(offered *execution, r *claimRequest, now messages.TimestampMs) (*claimed, error) {
+	x, err := w.loadCandidate(offered.rowid)
+	if x == nil || err != nil {
+		return nil, err
+	}
+	if x.granted {
+		return w.claimFirst(now, r)
+	}
+	if !x.ready() && !x.lost() || x.deadlineAt.set && x.deadlineAt.ms <= int64(now) {
+		return nil, nil //nolint:nilnil // Not claimable any more.
+	}
+	if r.accepts(x.class()) == undecided {
+		if capable, err := w.capable(x.uuid, &r.demand); !capable || err != nil {
+			return nil, err
+		}
+	}
+	if x.lost() {
+		return w.reclaim(x, r, now)
+	}
+	return w.start(x, r, now)
+}
+
 // start claims a fresh, retried, replayed or interrupted execution (03 §4.3). An interrupted attempt goes on under a new
 // lease; otherwise a new attempt begins, or the one that a replay left is opened again.
 func (w *Writer) start(x *execution, r *claimRequest, now messages.TimestampMs) (*claimed, error) {
-	current, highest, err := w.loadAttempt(x.partition, x.uuid)
-	if err != nil {
-		return nil, err
+	var current *attempt
+	var highest int64
+	if x.rowid != 0 {
+		var err error
+		if current, highest, err = w.loadAttempt(x.partition, x.uuid); err != nil {
+			return nil, err
+		}
 	}
 	kind, attemptType := messages.HandleFresh, "initial"
 	a := current
@@ -149,15 +177,14 @@ func (w *Writer) start(x *execution, r *claimRequest, now messages.TimestampMs) 
 		a.raw.setText("attempt_id", uuidText(w.source.UUID()))
 	}
 	c, err := w.take(x, a, highest+1, kind, r, now)
-	if err != nil {
+	if c == nil || err != nil {
 		return nil, err
 	}
 	return c, w.emitLease(x, leaseEventOf(messages.LeaseAcquired, a, ""), now)
 }
 
-const deleteGrantSQL = `DELETE FROM ff_claim_grant WHERE partition_key = ?1 AND execution_id = ?2`
-
-// take gives the attempt to the worker: the writes that every claim has in common.
+// take gives the attempt to the worker: the writes that every claim has in common. It returns nil for an execution that
+// is being created when its UUID exists already.
 func (w *Writer) take(
 	x *execution, a *attempt, epoch int64, kind messages.HandleKind, r *claimRequest, now messages.TimestampMs,
 ) (*claimed, error) {
@@ -175,14 +202,21 @@ func (w *Writer) take(
 		a.raw.setNumber("attempt_timeout_at_ms", int64(now)+timeout)
 	}
 	x.becomeActive(a, lease, worker, instance, now)
-	if err := w.storeExecution(x, now); err != nil {
+	if x.rowid == 0 {
+		x.raw.setTime("last_mutation_at", now)
+		if inserted, err := w.insertExecution(x); !inserted || err != nil {
+			return nil, err
+		}
+	} else if err := w.storeExecution(x, now); err != nil {
 		return nil, err
 	}
 	if err := w.storeAttempt(x, a); err != nil {
 		return nil, err
 	}
-	if err := w.prepare(deleteGrantSQL).int(1, int64(x.partition)).blob(2, x.uuid[:]).exec(); err != nil {
-		return nil, err
+	if x.granted {
+		if err := w.prepare(deleteGrantsSQL).int(1, int64(x.partition)).blob(2, x.uuid[:]).exec(); err != nil {
+			return nil, err
+		}
 	}
 	return newClaimed(x, a, kind, r)
 }

@@ -40,7 +40,10 @@ func (w *Writer) createExecution(
 	if err != nil {
 		return none, err
 	}
-	inserted, err := w.insertExecution(x, args, strings.Join(capabilities, ","))
+	result := messages.CreateExecutionResult{
+		Outcome: messages.CreateCreated, ExecutionID: args.ExecutionID, PublicState: messages.PublicState(x.public),
+	}
+	inserted, err := w.insertOffered(x, now)
 	if err != nil {
 		return none, err
 	}
@@ -48,14 +51,23 @@ func (w *Writer) createExecution(
 		duplicate, err := w.findDuplicate(now, args)
 		return messages.CreateExecutionResult{Outcome: messages.CreateDuplicate, ExecutionID: duplicate}, err
 	}
-	if err := w.announce(x, args, now, created); err != nil {
-		return none, err
+	return result, w.announce(x, args, now, created)
+}
+
+// insertOffered inserts a new execution, at once as claimed when a claim waits that it suits: the row is then written
+// once instead of twice, and is never seen as claimable. It reports false when the UUID exists already.
+func (w *Writer) insertOffered(x *execution, now messages.TimestampMs) (inserted bool, err error) {
+	c := w.waiterFor(x)
+	if c == nil {
+		return w.insertExecution(x)
 	}
-	return messages.CreateExecutionResult{
-		Outcome:     messages.CreateCreated,
-		ExecutionID: args.ExecutionID,
-		PublicState: messages.PublicState(x.public),
-	}, nil
+	taken, err := w.start(x, c.request, now)
+	if err != nil || taken == nil {
+		w.refuse(c)
+		return false, err
+	}
+	w.answer(c, taken, nil)
+	return true, nil
 }
 
 // orNow is the caller's row time, or the engine's when it gave none.
@@ -145,8 +157,13 @@ func newExecution(now, created messages.TimestampMs, args messages.CreateExecuti
 		blocking:     "waiting_for_worker",
 		priority:     min(max(int64(args.Priority), 0), messages.MaxPriority),
 		createdAt:    int64(created),
+		capabilities: strings.Join(args.RequiredCapabilities(), ","),
+		payload:      args.InputPayload,
 	}
-	x.raw.members = make([]member, 0, 10)
+	if x.payload == nil {
+		x.payload = []byte{}
+	}
+	x.raw.members = make([]member, 0, 24)
 	x.raw.setText("namespace", string(args.Namespace))
 	x.raw.setText("execution_kind", args.ExecutionKind)
 	x.raw.setText("creator_identity", args.CreatorIdentity)
@@ -231,16 +248,12 @@ func sortedKeys(tags map[string]string) []string {
 const insertExecutionSQL = `
 INSERT INTO ff_exec_core (partition_key, execution_id, lane_id, attempt_index, lifecycle_phase, ownership_state,
                           eligibility_state, public_state, attempt_state, blocking_reason, priority, created_at_ms,
-                          deadline_at_ms, payload, policy, raw_fields, capability_key)
-VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                          started_at_ms, deadline_at_ms, payload, policy, raw_fields, capability_key)
+VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
     ON CONFLICT DO NOTHING`
 
 // insertExecution reports false when the UUID exists already, under this partition or another.
-func (w *Writer) insertExecution(x *execution, args messages.CreateExecutionArgs, capabilities string) (bool, error) {
-	payload := args.InputPayload
-	if payload == nil {
-		payload = []byte{}
-	}
+func (w *Writer) insertExecution(x *execution) (bool, error) {
 	err := w.prepare(insertExecutionSQL).
 		int(1, int64(x.partition)).
 		blob(2, x.uuid[:]).
@@ -253,13 +266,18 @@ func (w *Writer) insertExecution(x *execution, args messages.CreateExecutionArgs
 		textOrNull(9, x.blocking).
 		int(10, x.priority).
 		int(11, x.createdAt).
-		instant(12, x.deadlineAt).
-		blob(13, payload).
-		textOrNull(14, x.policy).
-		rawText(15, x.raw.encode()).
-		text(16, capabilities).
+		instant(12, x.startedAt).
+		instant(13, x.deadlineAt).
+		blob(14, x.payload).
+		textOrNull(15, x.policy).
+		rawText(16, x.raw.encode()).
+		text(17, x.capabilities).
 		exec()
-	return w.conn.Changes() > 0, err
+	if err != nil || w.conn.Changes() == 0 {
+		return false, err
+	}
+	x.rowid = w.conn.LastInsertRowID()
+	return true, nil
 }
 
 const storeIdempotencySQL = `
@@ -299,6 +317,8 @@ func (w *Writer) announce(x *execution, args messages.CreateExecutionArgs, now, 
 		w.deadlines.lower(delayedPromoter, due)
 		return nil
 	}
-	w.becomesClaimable(x)
+	if x.phase == "submitted" {
+		w.becomesClaimable(x)
+	}
 	return nil
 }

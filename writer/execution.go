@@ -29,16 +29,19 @@ type execution struct {
 	cancellationReason *string
 	cancelledBy        *string
 
-	priority   int64
-	createdAt  int64
-	startedAt  instant
-	terminalAt instant
-	deadlineAt instant
-	policy     string // "" is NULL
-	raw        document
-	reclaims   int64
-	payload    []byte // only of a candidate for a claim
-	result     []byte // set by a completion; nil leaves the stored result as it is
+	priority     int64
+	createdAt    int64
+	startedAt    instant
+	terminalAt   instant
+	deadlineAt   instant
+	policy       string // "" is NULL
+	raw          document
+	reclaims     int64
+	capabilities string // sorted, comma-joined; unknown when only the rows can tell
+
+	payload []byte // only of a candidate for a claim
+	granted bool   // only of a candidate for a claim: it has a grant, live or dead
+	result  []byte // set by a completion; nil leaves the stored result as it is
 
 	scope *scope
 }
@@ -52,7 +55,7 @@ type scope struct {
 const executionColumns = `rowid, partition_key, execution_id, flow_id, lane_id, attempt_index, lifecycle_phase,
        ownership_state, eligibility_state, public_state, attempt_state, blocking_reason,
        cancellation_reason, cancelled_by, priority, created_at_ms, started_at_ms, terminal_at_ms,
-       deadline_at_ms, policy, raw_fields, lease_reclaim_count`
+       deadline_at_ms, policy, raw_fields, lease_reclaim_count, coalesce(capability_key, char(30))`
 
 // loadExecutionSQL is served by ff_exec_core_execution_idx.
 const loadExecutionSQL = `
@@ -61,7 +64,12 @@ SELECT ` + executionColumns + `
  WHERE execution_id = ?1`
 
 const loadCandidateSQL = `
-SELECT ` + executionColumns + `, payload
+SELECT ` + executionColumns + `,
+       payload,
+       EXISTS (SELECT 1
+                 FROM ff_claim_grant AS g
+                WHERE g.partition_key = ff_exec_core.partition_key
+                  AND g.execution_id = ff_exec_core.execution_id)
   FROM ff_exec_core
  WHERE rowid = ?1`
 
@@ -90,12 +98,13 @@ func (w *Writer) loadExecutionRow(rowid int64) (*execution, error) {
 	return w.scanExecution(w.prepare(loadExecutionRowSQL).int(1, rowid))
 }
 
-// loadCandidate is loadExecutionRow with the payload, for a claim that hands it to the worker.
+// loadCandidate is loadExecutionRow with what only a claim needs.
 func (w *Writer) loadCandidate(rowid int64) (*execution, error) {
-	const payloadColumn = 22
+	const payload, granted = 23, 24
 	s := w.prepare(loadCandidateSQL).int(1, rowid)
 	return w.scanExecution(s, func(x *execution) {
-		x.payload = append([]byte{}, s.stmt.ColumnRawBlob(payloadColumn)...)
+		x.payload = append([]byte{}, s.stmt.ColumnRawBlob(payload)...)
+		x.granted = s.stmt.ColumnBool(granted)
 	})
 }
 
@@ -128,6 +137,7 @@ func (w *Writer) scanExecution(s *statement, more ...func(*execution)) (*executi
 		x.policy = string(s.stmt.ColumnRawText(19))
 		raw = append(raw, s.stmt.ColumnRawText(20)...)
 		x.reclaims = s.stmt.ColumnInt64(21)
+		x.capabilities = s.columnLiteral(22)
 		for _, read := range more {
 			read(&x)
 		}
@@ -247,6 +257,29 @@ func terminalPhase(phase string) bool {
 }
 
 func (x *execution) unowned() bool { return x.ownership == "unowned" || x.ownership == "released" }
+
+// ready and lost are the two standings from which an execution can be claimed (see ff_exec_core.standing).
+func (x *execution) ready() bool {
+	switch x.eligibility {
+	case "eligible_now", "blocked_by_route", "pending_claim":
+		return x.runnable() && x.unowned()
+	}
+	return false
+}
+
+func (x *execution) lost() bool {
+	return x.phase == "active" && (x.ownership == "lease_expired_reclaimable" || x.ownership == "lease_revoked")
+}
+
+// class is ff_exec_core.claim_class of a claimable row.
+func (x *execution) class() string {
+	return x.raw.text("namespace") + "\x1f" + x.raw.text("execution_kind") + "\x1f" + x.capabilities
+}
+
+// candidate is the place of a claimable row in its lane.
+func (x *execution) candidate() *candidate {
+	return &candidate{rowid: x.rowid, priority: x.priority, createdAt: x.createdAt, id: x.uuid, reclaim: x.lost()}
+}
 
 // waiting is the predicate of 04 §1.2: runnable, unowned, and not a resumed execution that waits for its claim.
 func (x *execution) waiting() bool {

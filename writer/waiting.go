@@ -26,7 +26,7 @@ type Served struct {
 type waitingClaim struct {
 	waiter  Waiter
 	message messages.Mutation // ClaimArgs or ClaimWaitArgs
-	request claimRequest
+	request *claimRequest
 	// key is equal for claims that are suited by the same rows, so that one that was refused answers for all of them.
 	key string
 
@@ -41,8 +41,11 @@ type waitingList struct {
 	claims []*waitingClaim
 }
 
-// claimable is a row that has just become claimable.
-type claimable struct{ lane messages.LaneID }
+// claimable is a row that has just become claimable, or a whole lane to be looked at anew.
+type claimable struct {
+	lane messages.LaneID
+	row  *execution // nil: whatever the lane has
+}
 
 // Wait keeps a claim until something claimable suits it. The message is the one that was just applied and found nothing.
 func (w *Writer) Wait(waiter Waiter, message messages.Mutation) {
@@ -87,7 +90,7 @@ func (w *Writer) becomesClaimable(x *execution) {
 	if len(w.waiting.claims) == 0 {
 		return
 	}
-	w.batch.claimable = append(w.batch.claimable, claimable{lane: x.lane})
+	w.batch.claimable = append(w.batch.claimable, claimable{lane: x.lane, row: x})
 }
 
 // LookAgain offers every lane to the waiting claims: rows may have been changed by another connection.
@@ -104,14 +107,28 @@ func (w *Writer) LookAgain(now messages.TimestampMs) {
 }
 
 // serveWaiting answers waiting claims from what the last message made claimable, in order of arrival, each a step of its
-// own. One row answers at most one claim.
+// own. One row answers at most one claim; of several rows the one that a claim would choose comes first.
 func (w *Writer) serveWaiting(now messages.TimestampMs) {
-	for len(w.batch.claimable) > 0 && w.lost == nil && !w.batch.dirty {
-		offer := w.batch.claimable[0]
-		w.batch.claimable = w.batch.claimable[1:]
-		w.offer(offer, now)
+	offers := w.batch.claimable
+	if len(offers) > 1 {
+		slices.SortStableFunc(offers, compareOffers)
+	}
+	for i := 0; i < len(w.batch.claimable) && w.lost == nil && !w.batch.dirty; i++ {
+		w.offer(w.batch.claimable[i], now)
 	}
 	w.batch.claimable = w.batch.claimable[:0]
+}
+
+func compareOffers(a, b claimable) int {
+	switch {
+	case a.row == nil || b.row == nil:
+		return 0
+	case a.row.candidate().before(b.row.candidate()):
+		return -1
+	case b.row.candidate().before(a.row.candidate()):
+		return 1
+	}
+	return 0
 }
 
 // offer tries the waiting claims of a lane. A caller that has gone is passed over; the message that it sends when it goes
@@ -119,13 +136,13 @@ func (w *Writer) serveWaiting(now messages.TimestampMs) {
 func (w *Writer) offer(offer claimable, now messages.TimestampMs) {
 	refused := map[string]bool(nil)
 	for _, c := range w.waiting.claims {
-		if c.served || c.hidden || refused[c.key] || !slices.Contains(c.request.lanes, offer.lane) {
+		if c.served || c.hidden || refused[c.key] || !slices.Contains(c.request.lanes, offer.lane) || !offer.suits(c) {
 			continue
 		}
 		if !c.take() {
 			continue
 		}
-		if w.serve(c, now) {
+		if w.serve(c, offer, now) {
 			return
 		}
 		if !c.served {
@@ -135,6 +152,11 @@ func (w *Writer) offer(offer claimable, now messages.TimestampMs) {
 			refused[c.key] = true
 		}
 	}
+}
+
+// suits tells what can be told without a look at the rows.
+func (o claimable) suits(c *waitingClaim) bool {
+	return o.row == nil || c.request.accepts(o.row.class()) != rejected
 }
 
 // key tells apart the claims that different rows suit.
@@ -148,23 +170,62 @@ func (r *claimRequest) key() string {
 	return key.String()
 }
 
+// waiterFor takes the first waiting claim that an execution suits which is being created, nil when there is none. What
+// only the rows could tell, and what is not claimable yet, is left to serveWaiting.
+func (w *Writer) waiterFor(x *execution) *waitingClaim {
+	if !x.ready() {
+		return nil
+	}
+	class := ""
+	for _, c := range w.waiting.claims {
+		if c.served || c.hidden || !slices.Contains(c.request.lanes, x.lane) {
+			continue
+		}
+		if class == "" {
+			class = x.class()
+		}
+		if c.request.accepts(class) == accepted && c.take() {
+			return c
+		}
+	}
+	return nil
+}
+
 // serve runs the claim for a waiter that was taken and reports whether it got something.
-func (w *Writer) serve(c *waitingClaim, now messages.TimestampMs) bool {
+func (w *Writer) serve(c *waitingClaim, offer claimable, now messages.TimestampMs) bool {
 	var taken *claimed
 	err := w.step(c.message.Method(), func() (err error) {
-		taken, err = w.claimFirst(now, c.request)
+		if offer.row == nil {
+			taken, err = w.claimFirst(now, c.request)
+		} else {
+			taken, err = w.claimOffered(offer.row, c.request, now)
+		}
 		return err
 	})
-	if err != nil {
-		taken = nil
-	}
-	if err == nil && taken == nil && c.putBack() {
+	switch {
+	case err != nil:
+		w.answer(c, nil, err)
+		return false
+	case taken == nil:
+		w.refuse(c)
 		return false
 	}
-	// A caller that is leaving gets an answer too: it waits to hear whether something was claimed for it.
+	w.answer(c, taken, nil)
+	return true
+}
+
+// answer settles what the caller of a waiting claim is told when the batch commits.
+func (w *Writer) answer(c *waitingClaim, taken *claimed, err error) {
 	c.served = true
 	w.batch.served = append(w.batch.served, Served{Waiter: c.waiter, Reply: c.reply(taken), Err: err})
-	return taken != nil
+}
+
+// refuse makes a claim that got nothing wait on. A caller that is leaving gets an answer instead: it waits to hear whether
+// something was claimed for it.
+func (w *Writer) refuse(c *waitingClaim) {
+	if !c.putBack() {
+		w.answer(c, nil, nil)
+	}
 }
 
 // reply is the answer of the claim's method.

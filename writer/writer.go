@@ -27,10 +27,11 @@ type Writer struct {
 	statements map[string]*statement
 
 	batch     batch
-	lost      error // why the transaction of this batch is gone; nil while it stands
-	version   int64 // data_version, which moves only for foreign commits, when the deadlines were read
-	offered   int64 // data_version when the waiting claims were last offered everything
-	logPages  int   // length of the write-ahead log after the last commit
+	lost      error  // why the transaction of this batch is gone; nil while it stands
+	version   int64  // data_version, which moves only for foreign commits, when the deadlines were read
+	ended     uint32 // the version of the file when our last batch ended
+	offered   int64  // data_version when the waiting claims were last offered everything
+	logPages  int    // length of the write-ahead log after the last commit
 	deadlines deadlines
 	hops      hopQueue
 	waiting   waitingList
@@ -82,20 +83,37 @@ func (w *Writer) beginTransaction() error {
 
 // refresh reads the deadlines again when another connection has committed since, and the cascade after a rollback.
 func (w *Writer) refresh() error {
-	version, err := w.dataVersion()
-	if err != nil {
-		return err
-	}
-	if version != w.version {
-		if err := w.readDeadlines(); err != nil {
+	if w.fileVersion() != w.ended {
+		if err := w.noticeForeignCommits(); err != nil {
 			return err
 		}
-		w.version = version
 	}
 	if w.hops.stale {
 		return w.readHops()
 	}
 	return nil
+}
+
+func (w *Writer) noticeForeignCommits() error {
+	version, err := w.dataVersion()
+	if err != nil || version == w.version {
+		return err
+	}
+	if err := w.readDeadlines(); err != nil {
+		return err
+	}
+	w.version = version
+	return nil
+}
+
+// fileVersion moves with every commit, our own too. It costs no statement, so it decides whether data_version is worth
+// one.
+func (w *Writer) fileVersion() uint32 {
+	version, err := w.conn.FileControl("main", sqlite3.FCNTL_DATA_VERSION)
+	if v, ok := version.(uint32); ok && err == nil {
+		return v
+	}
+	return w.ended + 1 // Not known: look.
 }
 
 func (w *Writer) dataVersion() (version int64, err error) {
@@ -159,6 +177,7 @@ func (w *Writer) Commit() (*messages.Committed, error) {
 		}
 		return nil, err
 	}
+	w.ended = w.fileVersion()
 	w.hops.push(w.batch.queued)
 	w.settleWaiting()
 	if w.batch.looked {
