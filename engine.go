@@ -65,6 +65,9 @@ func (e *engine) start(ctx context.Context) error {
 	if !e.database.Memory() {
 		e.writer.WatchLog()
 	}
+	if err := e.writer.Recover(messages.TimestampMs(e.clock.NowMs())); err != nil {
+		return err
+	}
 	e.reader = reader.New(e.database.Readers())
 	if e.hubs, err = subscribers.NewHubs(ctx, e.reader); err != nil {
 		return err

@@ -43,7 +43,7 @@ type Engine struct {
 	closed atomic.Bool
 }
 
-// Start runs the actors. Deadlines that have passed and cascades that a crash left are processed at once.
+// Start runs the actors. Deadlines that have passed are processed at once.
 func Start(config Config) *Engine {
 	e := &Engine{
 		system: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
@@ -74,7 +74,6 @@ func Start(config Config) *Engine {
 	if next := config.Writer.NextDeadline(); next != 0 {
 		e.system.Root.Send(e.time, deadline{next})
 	}
-	e.system.Root.Send(e.writer, hops{})
 	return e
 }
 

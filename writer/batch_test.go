@@ -80,12 +80,6 @@ func TestBatch_RollbackLeavesNothing(t *testing.T) {
 	m.must(messages.CompleteArgs{Handle: handle})
 }
 
-// waiter is a caller that never leaves.
-type waiter struct{ taken bool }
-
-func (w *waiter) Take() bool    { w.taken = true; return true }
-func (w *waiter) PutBack() bool { w.taken = false; return true }
-
 func TestBatch_AWaitingClaimIsServedOnceWhenTheBatchRunsAgain(t *testing.T) {
 	m := newMachine(t)
 	m.must(create(2))

@@ -3,12 +3,15 @@ package writer
 import (
 	"slices"
 
+	"github.com/flowfabric/ffsqlite/database"
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
 const (
 	// hopEdges bounds the edges that one hop resolves.
 	hopEdges = 64
+	// recoverHops bounds the hops of one commit of Recover.
+	recoverHops = 1000
 	// hopAttempts is how often a failing hop is tried before the event is left to the dependency reconciler.
 	hopAttempts = 3
 )
@@ -53,6 +56,22 @@ func (w *Writer) Hop(now messages.TimestampMs) {
 	w.run("cascade", nil, func() { w.hop(now) })
 }
 
+// Recover runs the cascade that a crash has left, in batches of its own, until none is left.
+func (w *Writer) Recover(now messages.TimestampMs) error {
+	for w.HasHops() {
+		if err := database.Retry(w.Begin); err != nil {
+			return err
+		}
+		for range recoverHops {
+			w.Hop(now)
+		}
+		if _, err := w.Commit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (w *Writer) hop(now messages.TimestampMs) {
 	event, ok := w.nextHop()
 	if !ok {
@@ -64,6 +83,8 @@ func (w *Writer) hop(now messages.TimestampMs) {
 		return err
 	})
 	switch {
+	case w.batch.dirty: // All of the batch runs again, with the queue as it was.
+		return
 	case err == nil && !done:
 		w.hops.events = slices.Insert(w.hops.events, 0, event)
 	case err == nil:

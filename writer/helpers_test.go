@@ -17,13 +17,22 @@ import (
 
 const start = messages.TimestampMs(1_700_000_000_000)
 
+// drawn begins every id that a counter gives, and no other id of the tests.
+const drawn = 0xd0
+
 // counter gives ids in ascending order, so that runs can be compared row by row.
-type counter struct{ n uint64 }
+type counter struct {
+	n      uint64
+	broken bool // it panics
+}
 
 func (c *counter) UUID() (id [16]byte) {
+	if c.broken {
+		panic("no more ids")
+	}
 	c.n++
 	binary.BigEndian.PutUint64(id[8:], c.n)
-	id[6], id[8] = 0x40, 0x80
+	id[0], id[6], id[8] = drawn, 0x40, 0x80
 	return id
 }
 
@@ -33,18 +42,25 @@ func (*counter) Fraction() float64 { return 0.5 }
 type machine struct {
 	*writer.Writer
 
-	t    testing.TB
-	conn *sqlite3.Conn
-	now  messages.TimestampMs
+	t      testing.TB
+	source string
+	conn   *sqlite3.Conn
+	ids    *counter
+	now    messages.TimestampMs
 }
 
 func newMachine(t testing.TB) *machine {
 	t.Helper()
-	conn, err := sqlite3.Open("file:" + filepath.Join(t.TempDir(), "machine.db"))
+	return newMachineAt(t, "file:"+filepath.ToSlash(filepath.Join(t.TempDir(), "machine.db")))
+}
+
+func newMachineAt(t testing.TB, source string) *machine {
+	t.Helper()
+	conn, err := sqlite3.Open(source)
 	require.NoError(t, err)
 	require.NoError(t, conn.Exec("PRAGMA journal_mode = wal; PRAGMA synchronous = normal; PRAGMA temp_store = memory; PRAGMA cache_size = -32768"))
 	require.NoError(t, schema.Apply(conn, "machine.db", "test", int64(start)))
-	m := &machine{t: t, conn: conn, now: start}
+	m := &machine{t: t, source: source, conn: conn, ids: &counter{}, now: start}
 	m.restart()
 	t.Cleanup(func() {
 		require.NoError(t, m.Close())
@@ -60,7 +76,7 @@ func (m *machine) restart() {
 		require.NoError(m.t, m.Close())
 	}
 	var err error
-	m.Writer, err = writer.New(m.conn, &counter{}, slog.New(slog.DiscardHandler))
+	m.Writer, err = writer.New(m.conn, m.ids, slog.New(slog.DiscardHandler))
 	require.NoError(m.t, err)
 }
 
