@@ -49,7 +49,7 @@ func startEngine(ctx context.Context, location database.Location, o options) (*e
 			err = errors.Join(err, e.writer.Close())
 		}
 		err = errors.Join(err, e.database.Close())
-		return nil, &messages.OpenError{Kind: messages.OpenTransport, Message: err.Error(), Err: err}
+		return nil, &messages.OpenError{Kind: messages.OpenTransport, Message: "start engine", Err: err}
 	}
 	if !o.noGuard {
 		o.log.Warn(bannerText)
@@ -68,7 +68,7 @@ func (e *engine) start(ctx context.Context) error {
 	if err := e.writer.Recover(messages.TimestampMs(e.clock.NowMs())); err != nil {
 		return err
 	}
-	e.reader = reader.New(e.database.Readers())
+	e.reader = reader.New(e.database.Readers(), e.options.log)
 	if e.hubs, err = subscribers.NewHubs(ctx, e.reader); err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package reader_test
 
 import (
+	"bytes"
 	"flag"
+	"log/slog"
 	"path/filepath"
 	"testing"
 
@@ -20,6 +22,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 type fixture struct {
 	*reader.Reader
 	conn *sqlite3.Conn
+	log  *bytes.Buffer
 }
 
 func newFixture(tb testing.TB) *fixture {
@@ -32,7 +35,12 @@ func newFixture(tb testing.TB) *fixture {
 	})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, db.Close()) })
-	return &fixture{Reader: reader.New(db.Readers()), conn: db.Writer()}
+	log := &bytes.Buffer{}
+	return &fixture{
+		Reader: reader.New(db.Readers(), slog.New(slog.NewTextHandler(log, nil))),
+		conn:   db.Writer(),
+		log:    log,
+	}
 }
 
 // exec runs one statement of plain SQL with its values.

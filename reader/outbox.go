@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"log/slog"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -58,7 +57,7 @@ SELECT event_id,
 func (r *Reader) LeaseHistoryPage(
 	ctx context.Context, after messages.EventID, limit int,
 ) ([]messages.LeaseHistoryEvent, error) {
-	return page(ctx, r.pool, leaseHistoryPageSQL, after, limit, scanLease)
+	return page(ctx, r.pool, leaseHistoryPageSQL, after, limit, r.scanLease)
 }
 
 // page reads rows behind after until it has limit events; the event id is the first column of the statement. The
@@ -127,12 +126,12 @@ func scanCompletion(stmt *sqlite3.Stmt) (event messages.CompletionEvent, known b
 	return event, true, nil
 }
 
-func scanLease(stmt *sqlite3.Stmt) (event messages.LeaseHistoryEvent, known bool, err error) {
+func (r *Reader) scanLease(stmt *sqlite3.Stmt) (event messages.LeaseHistoryEvent, known bool, err error) {
 	const context = "lease_event"
 	event.EventID = messages.EventID(stmt.ColumnInt64(0))
 	event.Kind, known = leaseEventType(stmt.ColumnText(1))
 	if !known {
-		slog.Warn("lease event of an unknown type skipped",
+		r.log.Warn("lease event of an unknown type skipped",
 			"event_id", int64(event.EventID), "event_type", stmt.ColumnText(1))
 		return event, false, nil
 	}

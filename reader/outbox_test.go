@@ -1,8 +1,6 @@
 package reader_test
 
 import (
-	"bytes"
-	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -140,11 +138,6 @@ func TestReader_LeaseHistoryPage_Event(t *testing.T) {
 }
 
 func TestReader_LeaseHistoryPage_UnknownType(t *testing.T) {
-	var log bytes.Buffer
-	previous := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
-	t.Cleanup(func() { slog.SetDefault(previous) })
-
 	f := newFixture(t)
 	for n := 1; n <= 10; n++ {
 		kind := "frozen"
@@ -158,7 +151,7 @@ func TestReader_LeaseHistoryPage_UnknownType(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, page, 1, "the rows that are skipped take no place")
 	require.Equal(t, messages.EventID(5), page[0].EventID)
-	require.Contains(t, log.String(), `level=WARN msg="lease event of an unknown type skipped" event_id=4 event_type=frozen`)
+	require.Contains(t, f.log.String(), `level=WARN msg="lease event of an unknown type skipped" event_id=4 event_type=frozen`)
 
 	page, err = f.LeaseHistoryPage(t.Context(), 5, 10)
 	require.NoError(t, err)

@@ -10,6 +10,7 @@ package reader
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -20,10 +21,11 @@ import (
 // Reader reads through a pool of read-only connections, which it does not own. Its methods may be called concurrently.
 type Reader struct {
 	pool *database.Pool
+	log  *slog.Logger
 }
 
-// New returns a Reader over the pool.
-func New(pool *database.Pool) *Reader { return &Reader{pool: pool} }
+// New returns a Reader over the pool, which warns on log of rows that it skips.
+func New(pool *database.Pool, log *slog.Logger) *Reader { return &Reader{pool: pool, log: log} }
 
 // Read answers one read message whose arguments have been validated:
 //

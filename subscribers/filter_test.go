@@ -146,6 +146,19 @@ func TestFilter_Cursor(t *testing.T) {
 		require.ErrorIs(t, err, cause)
 		require.Equal(t, messages.CursorAfter(0), cursorOf(t, err))
 	})
+
+	t.Run("is behind an event whose execution has unreadable tags", func(t *testing.T) {
+		e := newEngine(t, 0)
+		s := e.subscribe(t, tail, tagged("team", "x"))
+		e.tags[execution(0, 2)] = "x"
+		e.writeEach(t, 2)
+		e.setFault(1, messages.CorruptionError("exec_core", "raw_fields: not JSON"))
+		ids, err := readAll(s)
+		require.Empty(t, ids)
+		require.ErrorIs(t, err, messages.ErrCorruption)
+		require.Equal(t, messages.CursorAfter(1), cursorOf(t, err))
+		require.Equal(t, sequence(2, 2), read(t, e.subscribe(t, cursorOf(t, err), tagged("team", "x")), 1))
+	})
 }
 
 func TestFilter_IsAppliedBeforeTheMailbox(t *testing.T) {

@@ -90,7 +90,7 @@ func (s *Subscription[E]) accept(event *E) bool {
 	}
 	matches, err := s.matches(header)
 	if err != nil {
-		s.fail(err)
+		s.fail(placed(err, header.EventID))
 		return false
 	}
 
@@ -166,6 +166,17 @@ func (s *Subscription[E]) fail(cause error) {
 	default:
 		s.end(func(cursor messages.OutboxCursor) error { return transportError(cause, cursor) })
 	}
+}
+
+// placed gives stored data that cannot be read the cursor of the event that needs it, so that it is skipped next time.
+func placed(cause error, at messages.EventID) error {
+	var row *messages.Error
+	if !errors.As(cause, &row) || !errors.Is(row, messages.ErrCorruption) {
+		return cause
+	}
+	copied := *row
+	copied.Cursor = messages.CursorAfter(at)
+	return &copied
 }
 
 // failRow ends the subscription at a row that cannot be decoded, in such a way that subscribing again skips it.
