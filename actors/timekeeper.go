@@ -12,7 +12,7 @@ import (
 const (
 	// lookInterval is how long a row that another connection changed may go unnoticed.
 	lookInterval = 750 * time.Millisecond
-	// farthest bounds a timer, so that a deadline in the far future is looked at again.
+	// farthest bounds a timer: a deadline in the far future is looked at again, and no time.Duration overflows.
 	farthest = 24 * time.Hour
 )
 
@@ -76,12 +76,12 @@ func (t *timekeeperActor) arm(ctx actor.Context) {
 	if t.timer != nil {
 		t.timer.Stop()
 	}
-	wait := time.Duration(int64(t.deadline)-t.clock.NowMs()) * time.Millisecond
+	wait := min(int64(t.deadline)-t.clock.NowMs(), farthest.Milliseconds())
 	if wait <= 0 {
 		ctx.Send(ctx.Self(), ring{})
 		return
 	}
-	t.timer = t.after(ctx, min(wait, farthest), ring{})
+	t.timer = t.after(ctx, time.Duration(wait)*time.Millisecond, ring{})
 }
 
 func (t *timekeeperActor) armLook(ctx actor.Context) {

@@ -26,6 +26,7 @@ type batch struct {
 	claimable   []claimable // what became claimable since waiting claims were last tried
 	queued      []messages.EventID
 	served      []Served
+	offers      int       // executions that were offered to a waiting claim within the step that creates them
 	deadlines   deadlines // as they were when the batch began
 }
 
@@ -92,10 +93,11 @@ func (w *Writer) runAgain() {
 	}
 }
 
-// replaceLast makes the batch do something else in place of its last entry, when it runs again.
-func (b *batch) replaceLast(do func()) {
+// wrapLast makes the batch do something around its last entry when it runs again. Nobody waits for its answer any more.
+func (b *batch) wrapLast(around func(answer *Answer, do func())) {
 	last := &b.entries[len(b.entries)-1]
-	last.answer, last.do = nil, do
+	answer, do := last.answer, last.do
+	last.answer, last.do = nil, func() { around(answer, do) }
 }
 
 const (
@@ -142,7 +144,7 @@ func (w *Writer) undo(mark mark, changes int64, cause error) error {
 		return w.lost
 	}
 	if !w.batch.careful {
-		w.batch.dirty = w.batch.dirty || w.conn.TotalChanges() != changes
+		w.batch.dirty = w.batch.dirty || w.conn.TotalChanges() != changes || w.batch.offers != mark.offers
 		return cause
 	}
 	w.resetStatements()
@@ -175,10 +177,10 @@ func (w *Writer) lose(cause error) {
 }
 
 // mark remembers how far the batch was when a step began.
-type mark struct{ completions, leases, claimable, queued int }
+type mark struct{ completions, leases, claimable, queued, offers int }
 
 func (b *batch) mark() mark {
-	return mark{len(b.completions), len(b.leases), len(b.claimable), len(b.queued)}
+	return mark{len(b.completions), len(b.leases), len(b.claimable), len(b.queued), b.offers}
 }
 
 func (b *batch) reset(m mark) {

@@ -174,7 +174,8 @@ func (w *Writer) settleDue(now messages.TimestampMs) error {
 	return nil
 }
 
-// runJobInline is runJob within the savepoint of a message: a failing row fails the message.
+// runJobInline is runJob within the step of a message: a failing row fails the message. A row that cannot be read is left
+// to runJob, which reports it; it must not stop every claim, and nothing of it has been written.
 func (w *Writer) runJobInline(j job, now messages.TimestampMs) (full bool, err error) {
 	if !w.deadlines.due(j, now) {
 		return false, nil
@@ -186,7 +187,7 @@ func (w *Writer) runJobInline(j job, now messages.TimestampMs) (full bool, err e
 	changed := false
 	for _, rowid := range rows {
 		did, err := w.runRow(j, rowid, now)
-		if err != nil {
+		if err != nil && !errors.Is(err, messages.ErrCorruption) {
 			return false, err
 		}
 		changed = changed || did

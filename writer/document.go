@@ -2,6 +2,7 @@ package writer
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 
 	"github.com/flowfabric/ffsqlite/messages"
@@ -22,6 +23,8 @@ type member struct {
 	value []byte // JSON
 }
 
+var errNotObject = errors.New("not an object")
+
 // parse replaces the content by the members of the JSON object text. The members point into text.
 func (d *document) parse(text []byte) error {
 	d.members = d.members[:0]
@@ -31,7 +34,7 @@ func (d *document) parse(text []byte) error {
 	}
 	i := skipSpace(text, 0)
 	if text[i] != '{' {
-		return &json.UnmarshalTypeError{Value: "value", Offset: int64(i)}
+		return errNotObject
 	}
 	i = skipSpace(text, i+1)
 	for text[i] != '}' {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"time"
 
 	"github.com/flowfabric/ffsqlite/messages"
 )
@@ -19,6 +20,8 @@ type retryPolicy struct {
 const (
 	defaultMaxRetries = 3
 	defaultBackoffMs  = 1000
+	// longestDelayMs is what a time.Duration can be at most, 292 years. A delay beyond it would overflow the due time.
+	longestDelayMs = math.MaxInt64 / int64(time.Millisecond)
 )
 
 // storedRetryPolicy reads policy.retry_policy of the execution. Without one, three retries follow at once.
@@ -74,9 +77,9 @@ func (p retryPolicy) delay(n int64, fraction func() float64) int64 {
 	}
 	switch text(p.backoff["type"]) {
 	case "fixed":
-		return int64(max(0, number(p.backoff["delay_ms"], defaultBackoffMs)))
+		return int64(min(max(0, number(p.backoff["delay_ms"], defaultBackoffMs)), float64(longestDelayMs)))
 	case "exponential":
-		ceiling := number(p.backoff["max_delay_ms"], 60000)
+		ceiling := min(number(p.backoff["max_delay_ms"], 60000), float64(longestDelayMs))
 		ms := number(p.backoff["initial_delay_ms"], 1000) * math.Pow(number(p.backoff["multiplier"], 2), float64(n))
 		if !(ms <= ceiling) && !math.IsNaN(ms) {
 			ms = ceiling

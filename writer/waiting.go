@@ -59,7 +59,7 @@ func (w *Writer) Wait(waiter Waiter, message messages.Mutation) {
 		panic("only claims wait")
 	}
 	claim.key = claim.request.key()
-	w.batch.replaceLast(func() { claim.hidden = false })
+	w.batch.wrapLast(func(answer *Answer, do func()) { w.claimAgain(claim, answer, do) })
 	w.waiting.claims = append(w.waiting.claims, claim)
 }
 
@@ -171,9 +171,10 @@ func (r *claimRequest) key() string {
 }
 
 // waiterFor takes the first waiting claim that an execution suits which is being created, nil when there is none. What
-// only the rows could tell, and what is not claimable yet, is left to serveWaiting.
+// only the rows could tell, and what is not claimable yet, is left to serveWaiting; so is everything in a careful batch,
+// for there the creation and the claim are to fail each by itself.
 func (w *Writer) waiterFor(x *execution) *waitingClaim {
-	if !x.ready() {
+	if w.batch.careful || !x.ready() {
 		return nil
 	}
 	class := ""
@@ -185,6 +186,7 @@ func (w *Writer) waiterFor(x *execution) *waitingClaim {
 			class = x.class()
 		}
 		if c.request.accepts(class) == accepted && c.take() {
+			w.batch.offers++
 			return c
 		}
 	}
@@ -237,6 +239,21 @@ func (c *waitingClaim) reply(taken *claimed) messages.Reply {
 		return messages.ClaimReply{}
 	}
 	return messages.ClaimReply{Handle: &taken.handle}
+}
+
+// claimAgain is what a claim that began to wait in the open batch does when the batch runs again. It finds nothing again,
+// and waits, unless another connection has committed in between.
+func (w *Writer) claimAgain(c *waitingClaim, answer *Answer, do func()) {
+	defer func() { c.hidden = false }()
+	if !c.take() {
+		return
+	}
+	do()
+	if answer.Err == nil && answer.Reply == c.reply(nil) && c.putBack() {
+		return
+	}
+	c.served = true
+	w.batch.served = append(w.batch.served, Served{Waiter: c.waiter, Reply: answer.Reply, Err: answer.Err})
 }
 
 // take reserves the caller for the open batch. It is reserved already when an earlier run of the batch has served it.
