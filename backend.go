@@ -2,6 +2,7 @@ package ffsqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -27,20 +28,20 @@ type Backend struct {
 // file: URI, ":memory:" for a private memory database, or "file:NAME?mode=memory&cache=shared" for one that the process
 // shares by name. A file that is absent is created, an older one migrated; nothing else is written.
 //
+// A further Open of the same database returns a new reference to the same engine. What it gives as options must be in
+// force already; what it does not give is. The guard, the logger and the interceptors belong to a reference.
+//
 // When Open returns, work that a crash interrupted goes on: deadlines that passed are processed, cascades continue.
 //
 // Every error is a [*messages.OpenError]: without the guard acknowledged it is messages.ErrRequiresDevMode; a bad option
 // or location has a *messages.Error inside that names it; a database that another process has open is retryable.
 func Open(ctx context.Context, location string, opts ...Option) (*Backend, error) {
-	o := defaultOptions()
-	for _, option := range opts {
-		option(&o)
-	}
+	o := defaultOptions().with(opts)
 	if err := o.checkGuard(); err != nil {
 		return nil, err
 	}
 	if err := o.validate(); err != nil {
-		return nil, &messages.OpenError{Kind: messages.OpenProtocol, Message: err.Error(), Err: err}
+		return nil, refused(err)
 	}
 	parsed, err := database.ParseLocation(location)
 	if err != nil {
@@ -52,7 +53,11 @@ func Open(ctx context.Context, location string, opts ...Option) (*Backend, error
 		b.engine, err = build()
 	} else {
 		b.key = parsed.Key
-		b.engine, err = acquire(b.key, &o, build)
+		share := func(e *engine) (err error) {
+			b.options, err = e.options.agree(opts)
+			return err
+		}
+		b.engine, err = acquire(ctx, b.key, build, share)
 	}
 	if err != nil {
 		return nil, err
@@ -63,8 +68,9 @@ func Open(ctx context.Context, location string, opts ...Option) (*Backend, error
 
 // Close releases this reference; the last one stops the engine: no call is accepted any more, what is under way is
 // executed and answered, waiting claims get ErrUnavailable, subscriptions deliver what they hold and end with
-// ErrStreamDisconnected and a cursor, and the log is moved into the database file. It waits for calls under way as long
-// as WithShutdownGrace says. A second Close of the same reference returns nil.
+// ErrStreamDisconnected and a cursor, and the log is moved into the database file. After the time of WithShutdownGrace
+// the writer finishes what it has begun and refuses the rest with ErrUnavailable. A second Close of the same reference
+// returns nil.
 func (b *Backend) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), max(b.options.shutdownGrace, time.Millisecond))
 	defer cancel()
@@ -79,7 +85,7 @@ func (b *Backend) CloseContext(ctx context.Context) error {
 	if b.key == "" {
 		return b.engine.close(ctx)
 	}
-	return release(b.key, func() error { return b.engine.close(ctx) })
+	return release(ctx, b.key, func() error { return b.engine.close(ctx) })
 }
 
 // DataSource returns the name under which go-sqlite3 opens the same database, memory databases included: for tools and
@@ -88,14 +94,9 @@ func (b *Backend) DataSource() string { return b.engine.database.DataSource() }
 
 // handle runs a call behind the interceptors: checks, then the writer or a reader.
 func (b *Backend) handle(ctx context.Context, message messages.Message) (messages.Reply, error) {
-	if b.closed.Load() {
+	if b.closed.Load() || b.engine.actors.Closed() {
 		return nil, messages.UnavailableError(message.Method())
 	}
-	leave, err := b.engine.actors.Enter(message.Method())
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
 	if v, ok := message.(messages.Validator); ok {
 		if err := v.Validate(); err != nil {
 			return nil, err
@@ -104,7 +105,11 @@ func (b *Backend) handle(ctx context.Context, message messages.Message) (message
 	if m, ok := message.(messages.Mutation); ok {
 		return b.engine.actors.Mutate(ctx, m)
 	}
-	return b.engine.read(ctx, message)
+	reply, err := b.engine.read(ctx, message)
+	if errors.Is(err, messages.ErrUnavailable) {
+		err = messages.UnavailableError(message.Method()) // Closed meanwhile, wherever that was noticed.
+	}
+	return reply, err
 }
 
 // BackendLabel returns "sqlite". It works after Close, too.

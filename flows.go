@@ -68,6 +68,9 @@ const flowCancellationPoll = 100 * time.Millisecond
 
 func (e *engine) waitForFlowCancellation(ctx context.Context, args messages.WaitForFlowCancellationArgs) error {
 	for start := e.clock.Now(); ; {
+		if fault := e.actors.Fault(); fault != nil {
+			return fault
+		}
 		reply, err := e.reader.Read(ctx, messages.DescribeFlowArgs{FlowID: args.FlowID})
 		if err != nil {
 			return err
@@ -85,6 +88,9 @@ func (e *engine) waitForFlowCancellation(ctx context.Context, args messages.Wait
 		case <-ctx.Done():
 			timer.Stop()
 			return ctx.Err()
+		case <-e.actors.Closing():
+			timer.Stop()
+			return messages.UnavailableError(args.Method())
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package ffsqlite
 
 import (
-	"fmt"
 	"log/slog"
 	"os"
 	"reflect"
@@ -60,6 +59,14 @@ func defaultOptions() options {
 	}
 }
 
+// with returns the options as changed by what a caller gave.
+func (o options) with(given []Option) options {
+	for _, option := range given {
+		option(&o)
+	}
+	return o
+}
+
 // WithDevMode acknowledges in code that SQLite is for development: it does for this Open what FF_DEV_MODE=1 does for the
 // process. Tests, examples and dev servers use it.
 func WithDevMode() Option { return func(o *options) { o.devMode = true } }
@@ -88,7 +95,7 @@ func WithBusyTimeout(d time.Duration) Option { return func(o *options) { o.busyT
 // one. Defaults to the clock of the system.
 func WithClock(c clock.Clock) Option { return func(o *options) { o.clock = c } }
 
-// WithShutdownGrace sets how long [Backend.Close] waits for calls that are under way. Defaults to 15 s.
+// WithShutdownGrace sets how long [Backend.Close] lets the writer work off the calls that are under way. Defaults to 15 s.
 func WithShutdownGrace(d time.Duration) Option { return func(o *options) { o.shutdownGrace = d } }
 
 // WithMaxWaitingClaims bounds the claims that wait for work at once; a further one gets ErrResourceExhausted. Defaults to
@@ -121,10 +128,6 @@ func WithInterceptors(i ...Interceptor) Option {
 // WithLogger sets where the engine logs. Defaults to slog.Default().
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
 
-// guardText names the remedy; users search for it.
-const guardText = "SqliteBackend requires FF_DEV_MODE=1 to activate. SQLite is dev-only; see " +
-	"https://github.com/avifenesh/FlowFabric/blob/main/docs/dev-harness.md for details."
-
 const bannerText = "FlowFabric SQLite backend active (FF_DEV_MODE=1). This backend is dev-only; single-writer, " +
 	"single-process, not supported in production. See RFC-023."
 
@@ -133,22 +136,21 @@ func (o *options) checkGuard() error {
 	if o.noGuard || o.devMode || os.Getenv("FF_DEV_MODE") == "1" {
 		return nil
 	}
-	return &messages.OpenError{Kind: messages.OpenProtocol, Message: guardText, Err: messages.ErrRequiresDevMode}
+	return messages.ErrRequiresDevMode
 }
 
 // validate names the first option that is out of bounds.
-func (o *options) validate() error {
-	positive := func(field string, n int64) error {
-		if n <= 0 {
-			return messages.InvalidField(field, "must be > 0")
-		}
-		return nil
-	}
+func (o *options) validate() *messages.Error {
 	if o.clock == nil {
 		return messages.InvalidField("clock", "must not be nil")
 	}
 	if o.log == nil {
 		return messages.InvalidField("logger", "must not be nil")
+	}
+	for _, interceptor := range o.interceptors {
+		if interceptor == nil {
+			return messages.InvalidField("interceptors", "must not be nil")
+		}
 	}
 	if o.busyTimeout < 0 {
 		return messages.InvalidField("busy_timeout", "must not be negative")
@@ -170,16 +172,24 @@ func (o *options) validate() error {
 		{"write_limits.in_flight", int64(o.limits.InFlight)},
 		{"max_waiting_claims", int64(o.limits.WaitingClaims)},
 	} {
-		if err := positive(bound.field, bound.n); err != nil {
-			return err
+		if bound.n <= 0 {
+			return messages.InvalidField(bound.field, "must be > 0")
 		}
 	}
 	return nil
 }
 
-// differences names the options in which a second open of one database differs from the first. The guard, the logger and
-// the interceptors belong to a reference, not to the engine.
+// agree returns the options of a further reference to an engine: those in force, and of what the caller gave only what
+// belongs to a reference, the guard, the logger and the interceptors. Anything else that differs is refused by name.
+func (o options) agree(given []Option) (options, error) {
+	o.interceptors = nil
+	wanted := o.with(given)
+	return wanted, wanted.differences(&o)
+}
+
 func (o *options) differences(other *options) error {
+	limits, otherLimits := o.limits, other.limits
+	limits.WaitingClaims, otherLimits.WaitingClaims = 0, 0 // An option of its own.
 	var names []string
 	for _, option := range []struct {
 		name  string
@@ -192,7 +202,8 @@ func (o *options) differences(other *options) error {
 		{"busy_timeout", o.busyTimeout == other.busyTimeout},
 		{"clock", sameClock(o.clock, other.clock)},
 		{"shutdown_grace", o.shutdownGrace == other.shutdownGrace},
-		{"write_limits", o.limits == other.limits},
+		{"max_waiting_claims", o.limits.WaitingClaims == other.limits.WaitingClaims},
+		{"write_limits", limits == otherLimits},
 	} {
 		if !option.equal {
 			names = append(names, option.name)
@@ -201,8 +212,13 @@ func (o *options) differences(other *options) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return messages.ValidationError(messages.CodeInvalidInput,
-		fmt.Sprintf("location already open with different options: %s", strings.Join(names, ", ")))
+	return refused(messages.ValidationErrorf(messages.CodeInvalidInput,
+		"location already open with different options: %s", strings.Join(names, ", ")))
+}
+
+// refused is what Open returns for arguments that are wrong.
+func refused(cause *messages.Error) error {
+	return &messages.OpenError{Kind: messages.OpenProtocol, Message: cause.Detail, Err: cause}
 }
 
 func sameClock(a, b clock.Clock) bool {

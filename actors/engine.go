@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -38,9 +39,11 @@ type Engine struct {
 
 	requests requestPool
 
-	fault  atomic.Pointer[error]
-	calls  sync.RWMutex // read-held by every call that is under way
-	closed atomic.Bool
+	fault   atomic.Pointer[error]
+	calls   sync.RWMutex // read-held by every call that waits for the writer
+	closed  atomic.Bool
+	closing chan struct{} // closed with closed
+	hurry   atomic.Bool   // closing has taken too long: what the writer has not begun is refused
 }
 
 // Start runs the actors. Deadlines that have passed are processed at once.
@@ -49,8 +52,9 @@ func Start(config Config) *Engine {
 		system: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 			return slog.New(warnings{config.Log.Handler()})
 		})),
-		clock: config.Clock,
-		slots: make(chan struct{}, config.Limits.InFlight),
+		clock:   config.Clock,
+		slots:   make(chan struct{}, config.Limits.InFlight),
+		closing: make(chan struct{}),
 	}
 	e.fanout = startFanout(e.system, config.Hubs.Completions, config.Hubs.Leases, config.Log)
 	keeper := &timekeeperActor{clock: config.Clock}
@@ -65,6 +69,7 @@ func Start(config Config) *Engine {
 		schedule: func(at messages.TimestampMs) { e.system.Root.Send(e.time, deadline{at}) },
 		onFault:  e.setFault,
 		inFlight: func() int { return len(e.slots) },
+		hurry:    e.hurry.Load,
 
 		checkpointAt: checkpointPages,
 	}
@@ -107,11 +112,15 @@ func (e *Engine) setFault(cause error) {
 	}
 }
 
-// Enter admits a call; leave must follow it. It fails once the engine closes.
-func (e *Engine) Enter(method string) (leave func(), err error) {
-	if e.closed.Load() {
-		return nil, messages.UnavailableError(method)
-	}
+// Closed reports whether the engine closes or has closed, so that no call may begin.
+func (e *Engine) Closed() bool { return e.closed.Load() }
+
+// Closing is closed when the engine begins to close.
+func (e *Engine) Closing() <-chan struct{} { return e.closing }
+
+// enter admits a call that waits for the writer, which Close then waits for; leave must follow it. It fails once the
+// engine closes.
+func (e *Engine) enter(method string) (leave func(), err error) {
 	e.calls.RLock()
 	if e.closed.Load() {
 		e.calls.RUnlock()
@@ -127,6 +136,11 @@ func (e *Engine) Mutate(ctx context.Context, m messages.Mutation) (messages.Repl
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	leave, err := e.enter(m.Method())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	if isClaim(m) {
 		return e.claim(ctx, m)
 	}
@@ -211,6 +225,11 @@ func nothingClaimed(m messages.Mutation) messages.Reply {
 
 // Ping returns when the writer has reached the message, with the fault of the engine if it has one.
 func (e *Engine) Ping(ctx context.Context) error {
+	leave, err := e.enter(messages.PingArgs{}.Method())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	done := make(chan error, 1)
 	e.system.Root.Send(e.writer, probe{done})
 	return await(ctx, done)
@@ -218,6 +237,11 @@ func (e *Engine) Ping(ctx context.Context) error {
 
 // WaitCascadeIdle returns when no committed completion waits for its cascade.
 func (e *Engine) WaitCascadeIdle(ctx context.Context) error {
+	leave, err := e.enter(messages.WaitCascadeIdleArgs{}.Method())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	done := make(chan error, 1)
 	e.system.Root.Send(e.writer, whenIdle{done})
 	return await(ctx, done)
@@ -241,16 +265,18 @@ func (e *Engine) Fault() error {
 }
 
 // Close stops the engine in order: no new calls; no more timers; what is in the writer's mailbox is executed and
-// answered; waiting claims are told; subscriptions deliver what they hold and end. It returns when every call has
-// returned, or with the context's error when that takes too long.
+// answered; waiting claims are told; subscriptions deliver what they hold and end. It returns when every call to the
+// writer has returned. When ctx ends before, the writer finishes what it has begun, and refuses the rest; what is left of
+// a cascade stays in the tables; and the context's error is returned.
 func (e *Engine) Close(ctx context.Context) error {
 	e.closed.Store(true)
+	close(e.closing)
 	halted := make(chan struct{})
 	e.system.Root.Send(e.time, halt{halted})
 	<-halted
 	drained := make(chan error, 1)
 	e.system.Root.Send(e.writer, drain{drained})
-	err := await(ctx, drained)
+	err := e.awaitDrained(ctx, drained)
 	// Calls that were admitted just before the drain are answered by the writer, which is closed now.
 	e.calls.Lock()
 	defer e.calls.Unlock()
@@ -262,4 +288,14 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 	e.system.Shutdown()
 	return err
+}
+
+func (e *Engine) awaitDrained(ctx context.Context, drained <-chan error) error {
+	select {
+	case err := <-drained:
+		return err
+	case <-ctx.Done():
+		e.hurry.Store(true)
+		return errors.Join(ctx.Err(), <-drained)
+	}
 }

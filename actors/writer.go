@@ -69,19 +69,22 @@ type writerActor struct {
 	publish  func(*messages.Committed)  // to the fan-out, never waits
 	schedule func(messages.TimestampMs) // to the timekeeper
 	onFault  func(error)
-	inFlight func() int // mutations whose callers wait for an answer, waiting claims not counted
+	inFlight func() int  // mutations whose callers wait for an answer, waiting claims not counted
+	hurry    func() bool // the engine has been closing for too long: nothing is begun any more
 
 	open      bool
 	opened    time.Time
 	waited    bool // the open batch has given stragglers their round
 	pending   []outcome
+	current   *request // taken, and neither pending nor waiting yet
 	bytes     int
 	idle      []chan<- error
 	scheduled messages.TimestampMs // the deadline that the timekeeper knows; 0: none
 
 	checkpointAt int // the length of the log, in pages, at which to checkpoint
 	fault        error
-	closed       bool
+	closed       bool // no request is taken any more
+	drained      bool // no cascade goes on any more
 }
 
 // outcome is what a request of the open batch will be told when the batch commits.
@@ -97,6 +100,9 @@ func (a *writerActor) Receive(ctx actor.Context) {
 		if cause := recover(); cause != nil {
 			a.log.Error("panic in the writer", "cause", cause, "stack", string(debug.Stack()))
 			a.abandon(messages.BugError(fmt.Sprintf("writer: panic: %v", cause)))
+			if m, ok := ctx.Message().(drain); ok {
+				m.done <- a.fault
+			}
 		}
 	}()
 	switch m := ctx.Message().(type) {
@@ -129,7 +135,7 @@ func (a *writerActor) receive(ctx actor.Context, r *request) {
 		return
 	}
 	switch {
-	case a.closed:
+	case a.closed || a.hurry():
 		r.respond(nil, messages.UnavailableError(r.message.Method()))
 		return
 	case a.fault != nil:
@@ -140,6 +146,7 @@ func (a *writerActor) receive(ctx actor.Context, r *request) {
 		r.respond(nil, err)
 		return
 	}
+	a.current = r
 	answer := a.writer.Apply(a.now(), r.message)
 	if waits(r.message) && answer.Err == nil && isNothing(answer.Reply) {
 		answer = a.keep(r, answer)
@@ -147,6 +154,7 @@ func (a *writerActor) receive(ctx actor.Context, r *request) {
 	if answer != nil {
 		a.pending = append(a.pending, outcome{r, answer})
 	}
+	a.current = nil
 	a.bytes += argumentBytes(r.message)
 	switch {
 	case a.writer.Lost() != nil:
@@ -335,7 +343,11 @@ func (a *writerActor) abandon(cause error) {
 		}
 		a.fail(a.fault)
 	}
-	a.dismiss(a.fault)
+	if r := a.current; r != nil {
+		a.current = nil
+		r.respond(nil, a.fault)
+	}
+	a.dismiss(func(*request) error { return a.fault })
 	for _, done := range a.idle {
 		done <- a.fault
 	}
@@ -344,27 +356,31 @@ func (a *writerActor) abandon(cause error) {
 }
 
 // dismiss answers all waiting claims with an error.
-func (a *writerActor) dismiss(err error) {
+func (a *writerActor) dismiss(why func(*request) error) {
 	for _, w := range a.writer.DropWaiting() {
 		if r, ok := w.(*request); ok && r.Take() {
-			r.respond(nil, err)
+			r.respond(nil, why(r))
 		}
 	}
 }
 
 func (a *writerActor) answerIdle() {
-	if a.open || a.writer.HasHops() && a.fault == nil {
+	if a.open || a.writer.HasHops() && a.fault == nil && !a.drained {
 		return
 	}
+	err := a.fault
+	if err == nil && a.writer.HasHops() {
+		err = messages.UnavailableError(messages.WaitCascadeIdleArgs{}.Method()) // Nobody goes on with them.
+	}
 	for _, done := range a.idle {
-		done <- a.fault
+		done <- err
 	}
 	a.idle = nil
 }
 
 // continueCascade runs the next hops in a batch of their own, behind the mail that has come meanwhile.
 func (a *writerActor) continueCascade(ctx actor.Context) {
-	if a.fault != nil || !a.writer.HasHops() {
+	if a.fault != nil || a.drained || !a.writer.HasHops() {
 		return
 	}
 	if a.begin(ctx) != nil {
@@ -405,11 +421,12 @@ func (a *writerActor) look(ctx actor.Context) {
 func (a *writerActor) drain(ctx actor.Context) error {
 	a.closed = true
 	for a.fault == nil && a.finish(ctx) && a.writer.HasHops() {
-		if a.begin(ctx) != nil {
+		if a.hurry() || a.begin(ctx) != nil {
 			break
 		}
 	}
-	a.dismiss(messages.UnavailableError("claim_wait"))
+	a.drained = true
+	a.dismiss(func(r *request) error { return messages.UnavailableError(r.message.Method()) })
 	a.answerIdle()
 	return a.fault
 }

@@ -1,5 +1,7 @@
 package messages
 
+import "strings"
+
 // OpenErrorKind says what kept a database from opening.
 type OpenErrorKind string
 
@@ -22,20 +24,25 @@ type OpenError struct {
 	Err     error // the cause; nil when the message says it all
 }
 
-// ErrRequiresDevMode refuses to open without an acknowledgement that the backend is meant for development.
+// ErrRequiresDevMode refuses to open without an acknowledgement that the backend is meant for development. Its message
+// names the remedy; users search for it.
 var ErrRequiresDevMode error = &OpenError{
 	Kind: OpenProtocol,
-	Message: "SqliteBackend requires FF_DEV_MODE=1 to activate. SQLite is dev-only; see docs/dev-harness.md for " +
-		"details.",
+	Message: "SqliteBackend requires FF_DEV_MODE=1 to activate. SQLite is dev-only; see " +
+		"https://github.com/avifenesh/FlowFabric/blob/main/docs/dev-harness.md for details.",
 }
 
-// Error returns "open sqlite (kind): message: cause".
+// Error returns "open sqlite (kind): message: cause", without the message where the cause ends with it.
 func (e *OpenError) Error() string {
-	text := "open " + backendName + " (" + string(e.Kind) + "): " + e.Message
-	if e.Err != nil {
-		text += ": " + e.Err.Error()
+	text := "open " + backendName + " (" + string(e.Kind) + "): "
+	if e.Err == nil {
+		return text + e.Message
 	}
-	return text
+	cause := e.Err.Error()
+	if strings.HasSuffix(cause, e.Message) {
+		return text + cause
+	}
+	return text + e.Message + ": " + cause
 }
 
 // Unwrap returns the cause.
