@@ -59,7 +59,7 @@ fuzz: ## fuzz each parser for a minute: make fuzz FUZZTIME=1h
 	@for package in $$($(GO) list $(PKG)); do \
 		names=$$($(GO) test -list '^Fuzz' $$package) || { echo "$$names"; exit 1; }; \
 		for name in $$(echo "$$names" | grep '^Fuzz'); do \
-			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$package || exit 1; \
 		done; \
 	done
 

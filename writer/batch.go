@@ -2,6 +2,7 @@ package writer
 
 import (
 	"fmt"
+	"maps"
 	"runtime/debug"
 
 	"github.com/flowfabric/ffsqlite/database"
@@ -26,8 +27,11 @@ type batch struct {
 	claimable   []claimable // what became claimable since waiting claims were last tried
 	queued      []messages.EventID
 	served      []Served
-	offers      int       // executions that were offered to a waiting claim within the step that creates them
-	deadlines   deadlines // as they were when the batch began
+	offers      int // executions that were offered to a waiting claim within the step that creates them
+
+	// What the writer remembers, as it was when the batch began.
+	deadlines deadlines
+	attempts  map[messages.EventID]int
 }
 
 // entry is one thing that the batch did, to be done again if need be.
@@ -37,8 +41,8 @@ type entry struct {
 	do     func()
 }
 
-func (b *batch) begin(d deadlines) {
-	b.careful, b.deadlines = false, d
+func (b *batch) begin(d deadlines, attempts map[messages.EventID]int) {
+	b.careful, b.deadlines, b.attempts = false, d, maps.Clone(attempts)
 	b.entries = b.entries[:0]
 	b.forget()
 }

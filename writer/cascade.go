@@ -20,8 +20,8 @@ const (
 // dispatched_at_ms at start, so it may be lost at any time.
 type hopQueue struct {
 	events   []messages.EventID
-	stale    bool // a batch was rolled back since: the next one reads them again
-	attempts map[messages.EventID]int
+	stale    bool                     // a batch was rolled back since: the next one reads them again
+	attempts map[messages.EventID]int // of hops that have failed; at hopAttempts the event is given up
 }
 
 func (q *hopQueue) push(events []messages.EventID) { q.events = append(q.events, events...) }
@@ -33,12 +33,14 @@ SELECT event_id
  WHERE dispatched_at_ms IS NULL
  ORDER BY event_id`
 
-// readHops queues what is committed and not dispatched: what a crash left, or a batch that was rolled back.
+// readHops queues what is committed, not dispatched and not given up: what a crash left, or a batch that was rolled back.
 func (w *Writer) readHops() error {
 	w.hops.events = w.hops.events[:0]
 	s := w.prepare(undispatchedSQL)
 	err := s.each(func() error {
-		w.hops.events = append(w.hops.events, messages.EventID(s.stmt.ColumnInt64(0)))
+		if event := messages.EventID(s.stmt.ColumnInt64(0)); w.hops.attempts[event] < hopAttempts {
+			w.hops.events = append(w.hops.events, event)
+		}
 		return nil
 	})
 	w.hops.stale = err != nil
@@ -122,7 +124,6 @@ func (w *Writer) retryHop(event messages.EventID, cause error) {
 		w.hops.events = append(w.hops.events, event)
 		return
 	}
-	delete(w.hops.attempts, event)
 	w.log.Warn("a completion could not be dispatched", "event_id", int64(event), "error", cause)
 }
 

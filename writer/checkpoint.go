@@ -19,8 +19,8 @@ func (w *Writer) WatchLog() {
 func (w *Writer) LogPages() int { return w.logPages }
 
 // Checkpoint moves committed pages from the log into the database, as far as no reader needs them where they are. It
-// runs between batches. An error is a failed write or sync of the database file itself, after which its contents are in
-// doubt.
+// runs between batches. When it fails, everything is still in the log; only after a failed sync is it in doubt what of
+// that is on the disk.
 func (w *Writer) Checkpoint() error {
 	logged, moved, err := w.conn.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
 	if err != nil {

@@ -143,14 +143,15 @@ const hasEdgesSQL = `
 SELECT EXISTS (SELECT 1 FROM ff_edge WHERE partition_key = 0 AND flow_id = ?1 AND upstream_eid = ?2)
    AND EXISTS (SELECT 1 FROM ff_edge WHERE partition_key = 0 AND flow_id = ?1 AND downstream_eid = ?3)`
 
-// reachesSQL walks the edges of the flow, staged and applied, each node once; served by ff_edge_upstream_idx.
+// reachesSQL walks the edges of the flow, staged and applied, each node once; served by ff_edge_upstream_idx. The CROSS
+// JOIN keeps SQLite from reading every edge of the flow at every node.
 const reachesSQL = `
 WITH RECURSIVE reached (node) AS (
   VALUES (?2)
    UNION
   SELECT e.downstream_eid
     FROM reached
-    JOIN ff_edge AS e
+   CROSS JOIN ff_edge AS e
       ON e.partition_key = 0
      AND e.flow_id = ?1
      AND e.upstream_eid = reached.node

@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/stretchr/testify/require"
 
+	"github.com/flowfabric/ffsqlite/internal/fftest"
 	"github.com/flowfabric/ffsqlite/messages"
 	"github.com/flowfabric/ffsqlite/writer"
 	"github.com/flowfabric/ffsqlite/writer/schema"
@@ -46,6 +47,7 @@ type machine struct {
 	source string
 	conn   *sqlite3.Conn
 	ids    *counter
+	files  *fftest.FaultyVFS // nil: those of the operating system
 	now    messages.TimestampMs
 }
 
@@ -75,9 +77,15 @@ func (m *machine) restart() {
 	if m.Writer != nil {
 		require.NoError(m.t, m.Close())
 	}
-	var err error
-	m.Writer, err = writer.New(m.conn, m.ids, slog.New(slog.DiscardHandler))
+	m.Writer = m.stored()
+}
+
+// stored is what a writer would be that began now, and knew only what the rows say.
+func (m *machine) stored() *writer.Writer {
+	m.t.Helper()
+	w, err := writer.New(m.conn, m.ids, slog.New(slog.DiscardHandler))
 	require.NoError(m.t, err)
+	return w
 }
 
 // apply commits one message in a batch of its own, with its cascade.

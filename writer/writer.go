@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -65,7 +66,7 @@ func (w *Writer) Begin() error {
 		return err
 	}
 	w.lost = nil
-	w.batch.begin(w.deadlines)
+	w.batch.begin(w.deadlines, w.hops.attempts)
 	return nil
 }
 
@@ -207,7 +208,7 @@ func (w *Writer) Rollback() error {
 func (w *Writer) undoAll() error {
 	w.deadlines = w.batch.deadlines
 	w.waiting.rewind()
-	w.hops.stale = true
+	w.hops.attempts, w.hops.stale = maps.Clone(w.batch.attempts), true
 	w.resetStatements()
 	if w.conn.GetAutocommit() {
 		return nil

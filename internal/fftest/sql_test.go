@@ -52,3 +52,12 @@ func TestSQL(t *testing.T) {
 		})
 	}
 }
+
+func TestSQL_Dump(t *testing.T) {
+	sql := fftest.OpenSQL(t, "file:/fftest/dump?vfs=mvcc")
+	sql.Exec(`
+		CREATE TABLE ff_b (v INTEGER, w BLOB) STRICT; CREATE TABLE ff_a (x TEXT, y INTEGER AS (length(x))) STRICT;
+		CREATE TABLE other (z ANY) STRICT; CREATE INDEX ff_i ON ff_a (x);
+		INSERT INTO ff_b VALUES (2, x'FF'), (1, NULL); INSERT INTO ff_a VALUES ('it''s'); INSERT INTO other VALUES (1)`)
+	require.Equal(t, []string{"ff_a 'it''s' 4", "ff_b 1 NULL", "ff_b 2 X'FF'"}, sql.Dump())
+}

@@ -1,0 +1,78 @@
+package fftest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// invariants are what holds of the rows of any database at rest: each query finds the rows that break one.
+var invariants = []struct{ name, sql string }{
+	{
+		"every end has exactly one completion event, and nothing else has one", `
+		SELECT hex(execution_id) FROM ff_exec_core AS e
+		 WHERE (lifecycle_phase IN ('terminal', 'cancelled'))
+		    <> (SELECT count(*) FROM ff_completion_event AS c WHERE c.execution_id = e.execution_id)`,
+	},
+	{
+		"no cascade is left behind", `
+		SELECT event_id FROM ff_completion_event WHERE dispatched_at_ms IS NULL`,
+	},
+	{
+		"a lease is held by active executions alone, and each of those has exactly one", `
+		SELECT hex(execution_id) FROM ff_exec_core AS e
+		 WHERE (lifecycle_phase = 'active')
+		    <> (SELECT count(*) FROM ff_attempt AS a
+		         WHERE a.execution_id = e.execution_id AND a.lease_expires_at_ms IS NOT NULL)`,
+	},
+	{
+		"the number of attempts is the number of their rows", `
+		SELECT hex(execution_id) FROM ff_exec_core AS e
+		 WHERE CAST(raw_fields ->> '$.total_attempt_count' AS INTEGER)
+		    <> (SELECT count(*) FROM ff_attempt AS a WHERE a.execution_id = e.execution_id)`,
+	},
+	{
+		"an epoch belongs to one attempt of an execution", `
+		SELECT hex(execution_id) FROM ff_attempt GROUP BY execution_id, lease_epoch HAVING count(*) > 1`,
+	},
+	{
+		"the counters of a group equal a recount from its edges", `
+		SELECT hex(downstream_eid) FROM ff_edge_group AS g
+		 WHERE (running_count, success_count, skip_count, fail_count) <> (
+		        SELECT coalesce(sum(dep_state = 'unsatisfied'), 0),
+		               coalesce(sum(dep_state = 'satisfied'), 0),
+		               coalesce(sum(dep_state = 'impossible' AND resolved_outcome = 'skipped'), 0),
+		               coalesce(sum(dep_state = 'impossible' AND resolved_outcome <> 'skipped'), 0)
+		          FROM ff_edge AS d
+		         WHERE d.flow_id = g.flow_id AND d.downstream_eid = g.downstream_eid)`,
+	},
+	{
+		"an execution is blocked by its dependencies while its group is pending", `
+		SELECT hex(execution_id) FROM ff_exec_core AS e
+		 WHERE eligibility_state = 'blocked_by_dependencies'
+		   AND NOT EXISTS (SELECT 1 FROM ff_edge_group AS g
+		                    WHERE g.downstream_eid = e.execution_id AND group_state = 'pending')`,
+	},
+	{
+		"a flow counts its members and edges", `
+		SELECT hex(flow_id) FROM ff_flow_core AS f
+		 WHERE (raw_fields ->> '$.node_count', raw_fields ->> '$.edge_count') <> (
+		        (SELECT count(*) FROM ff_exec_core AS e WHERE e.flow_id = f.flow_id),
+		        (SELECT count(*) FROM ff_edge AS d WHERE d.flow_id = f.flow_id))`,
+	},
+}
+
+// Consistent asserts what holds of the rows of any database at rest, if only the engine has written them.
+func Consistent(t testing.TB, sql *SQL) {
+	t.Helper()
+	for _, invariant := range invariants {
+		require.Empty(t, sql.Rows(invariant.sql), invariant.name)
+	}
+}
+
+// Intact asserts that SQLite finds nothing wrong with the file.
+func Intact(t testing.TB, sql *SQL) {
+	t.Helper()
+	require.Equal(t, [][]string{{"ok"}}, sql.Rows("PRAGMA integrity_check"))
+	require.Empty(t, sql.Rows("PRAGMA foreign_key_check"))
+}
