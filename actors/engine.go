@@ -225,25 +225,24 @@ func nothingClaimed(m messages.Mutation) messages.Reply {
 
 // Ping returns when the writer has reached the message, with the fault of the engine if it has one.
 func (e *Engine) Ping(ctx context.Context) error {
-	leave, err := e.enter(messages.PingArgs{}.Method())
-	if err != nil {
-		return err
-	}
-	defer leave()
 	done := make(chan error, 1)
-	e.system.Root.Send(e.writer, probe{done})
-	return await(ctx, done)
+	return e.ask(ctx, messages.PingArgs{}.Method(), probe{done}, done)
 }
 
 // WaitCascadeIdle returns when no committed completion waits for its cascade.
 func (e *Engine) WaitCascadeIdle(ctx context.Context) error {
-	leave, err := e.enter(messages.WaitCascadeIdleArgs{}.Method())
+	done := make(chan error, 1)
+	return e.ask(ctx, messages.WaitCascadeIdleArgs{}.Method(), whenIdle{done}, done)
+}
+
+// ask sends the writer a question, which it answers on done.
+func (e *Engine) ask(ctx context.Context, method string, question any, done <-chan error) error {
+	leave, err := e.enter(method)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	done := make(chan error, 1)
-	e.system.Root.Send(e.writer, whenIdle{done})
+	e.system.Root.Send(e.writer, question)
 	return await(ctx, done)
 }
 
