@@ -27,17 +27,20 @@ const crashChild = "FFSQLITE_CRASH_CHILD"
 // TestTorture_AKillLosesNothingAcknowledged starts a process under load that prints each acknowledged result, kills it
 // at a random moment, reopens the file and finds all of it.
 func TestTorture_AKillLosesNothingAcknowledged(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "killed.db")
 	seed := uint64(time.Now().UnixNano()) //nolint:forbidigo // A seed, printed so that a run can be told.
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	acknowledged := ledger{}
-	for range fftest.Rounds(20, 500) {
-		acknowledged.add(killed(t, path, 20+random.IntN(400)))
-		acknowledged.check(t, path)
+	const roundsPerFile = 20
+	for rounds := fftest.Rounds(20, 500); rounds > 0; rounds -= roundsPerFile {
+		path := filepath.Join(t.TempDir(), fmt.Sprintf("killed-%d.db", rounds))
+		acknowledged := ledger{}
+		for range roundsPerFile {
+			acknowledged.add(killed(t, path, 20+random.IntN(400)))
+			acknowledged.check(t, path)
+		}
+		require.NotEmpty(t, acknowledged["completed"])
+		require.NotEmpty(t, acknowledged["released"])
 	}
-	require.NotEmpty(t, acknowledged["completed"])
-	require.NotEmpty(t, acknowledged["released"])
 }
 
 // killed runs a child on the database, kills it after it has acknowledged n results, and returns all of them.

@@ -10,9 +10,11 @@ import (
 var invariants = []struct{ name, sql string }{
 	{
 		"every end has exactly one completion event, and nothing else has one", `
-		SELECT hex(execution_id) FROM ff_exec_core AS e
-		 WHERE (lifecycle_phase IN ('terminal', 'cancelled'))
-		    <> (SELECT count(*) FROM ff_completion_event AS c WHERE c.execution_id = e.execution_id)`,
+		SELECT hex(execution_id)
+		  FROM ff_exec_core
+		  LEFT JOIN (SELECT execution_id, count(*) AS events FROM ff_completion_event GROUP BY execution_id)
+		 USING (execution_id)
+		 WHERE (lifecycle_phase IN ('terminal', 'cancelled')) <> coalesce(events, 0)`,
 	},
 	{
 		"no cascade is left behind", `
@@ -23,13 +25,16 @@ var invariants = []struct{ name, sql string }{
 		SELECT hex(execution_id) FROM ff_exec_core AS e
 		 WHERE (lifecycle_phase = 'active')
 		    <> (SELECT count(*) FROM ff_attempt AS a
-		         WHERE a.execution_id = e.execution_id AND a.lease_expires_at_ms IS NOT NULL)`,
+		         WHERE a.partition_key = e.partition_key
+		           AND a.execution_id = e.execution_id
+		           AND a.lease_expires_at_ms IS NOT NULL)`,
 	},
 	{
 		"the number of attempts is the number of their rows", `
 		SELECT hex(execution_id) FROM ff_exec_core AS e
 		 WHERE CAST(raw_fields ->> '$.total_attempt_count' AS INTEGER)
-		    <> (SELECT count(*) FROM ff_attempt AS a WHERE a.execution_id = e.execution_id)`,
+		    <> (SELECT count(*) FROM ff_attempt AS a
+		         WHERE a.partition_key = e.partition_key AND a.execution_id = e.execution_id)`,
 	},
 	{
 		"an epoch belongs to one attempt of an execution", `
