@@ -131,11 +131,12 @@ func submitPair(ctx context.Context, b *ffsqlite.Backend, acknowledge func(strin
 	flow := messages.NewFlowID()
 	_, err := b.CreateFlow(ctx, messages.CreateFlowArgs{FlowID: flow, Namespace: namespace})
 	must(err)
+	kind := func(i int) string { return fmt.Sprintf("%d-%s", i, flow) } // So that no earlier process's pair is claimed.
 	ids := [2]messages.ExecutionID{}
 	for i := range ids {
 		ids[i] = messages.NewExecutionIDForFlow(flow, messages.PartitionConfig{})
 		_, err := b.CreateExecution(ctx, args(ids[i], func(a *messages.CreateExecutionArgs) {
-			a.LaneID, a.ExecutionKind = pairs, fmt.Sprint("pair-", i)
+			a.LaneID, a.ExecutionKind = pairs, kind(i)
 		}))
 		acknowledge("created", ids[i], err)
 		_, err = b.AddExecutionToFlow(ctx, messages.AddExecutionToFlowArgs{FlowID: flow, ExecutionID: ids[i]})
@@ -151,17 +152,12 @@ func submitPair(ctx context.Context, b *ffsqlite.Backend, acknowledge func(strin
 	})
 	must(err)
 	next := claimNextArgs()
-	next.Lanes, next.Kinds = []messages.LaneID{pairs}, []string{"pair-0"}
+	next.Lanes, next.Kinds = []messages.LaneID{pairs}, []string{kind(0)}
 	result, err := b.ClaimNext(ctx, next)
 	must(err)
-	if result.Task == nil {
-		return // An earlier process left its pair half-way; the clock will bring it back.
-	}
 	err = b.Complete(ctx, result.Task.Handle, []byte(result.Task.ExecutionID.String()))
 	acknowledge("completed", result.Task.ExecutionID, err)
-	if result.Task.ExecutionID == ids[0] {
-		acknowledge("released", ids[1], nil)
-	}
+	acknowledge("released", ids[1], nil)
 }
 
 func must(err error) {
