@@ -52,7 +52,7 @@ quickstart: ## run a small flow and watch its events
 
 .PHONY: torture
 torture: ## kill, reopen and check, hundreds of times
-	$(GO) test $(RACE) -run Torture -timeout 4h $$($(TORTURED)) -args -torture
+	$(GO) test -run Torture -timeout 4h $$($(TORTURED)) -args -torture
 
 .PHONY: fuzz
 fuzz: ## fuzz each parser for a minute: make fuzz FUZZTIME=1h
