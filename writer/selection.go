@@ -79,12 +79,10 @@ func (d *demand) accepts(class string) acceptance {
 // The four queries below read one index each, in the order of before within a class; they differ only in the set of
 // rows. A class is entered by its first row, so a claim costs two look-ups a class, however long the lane is.
 
-// nextReadyClassSQL is served by ff_exec_core_claim_idx.
-const nextReadyClassSQL = `
-SELECT rowid, claim_class, priority, created_at_ms, execution_id
-  FROM ff_exec_core AS e
- WHERE lane_id = ?1
-   AND claim_class > ?2
+const candidateColumns = `rowid, claim_class, priority, created_at_ms, execution_id`
+
+// readyCandidates are the rows of ff_exec_core_claim_idx that a claim may take at ?3.
+const readyCandidates = `
    AND standing = 'ready'
    AND (deadline_at_ms IS NULL OR deadline_at_ms > ?3)
    AND NOT EXISTS (SELECT 1
@@ -92,32 +90,11 @@ SELECT rowid, claim_class, priority, created_at_ms, execution_id
                     WHERE g.partition_key = e.partition_key
                       AND g.execution_id = e.execution_id
                       AND g.kind = 'claim'
-                      AND g.expires_at_ms > ?3)
- ORDER BY claim_class, priority DESC, created_at_ms, execution_id
- LIMIT 1`
+                      AND g.expires_at_ms > ?3)`
 
-// readyRowsSQL is served by ff_exec_core_claim_idx.
-const readyRowsSQL = `
-SELECT rowid, claim_class, priority, created_at_ms, execution_id
-  FROM ff_exec_core AS e
- WHERE lane_id = ?1
-   AND claim_class = ?2
-   AND standing = 'ready'
-   AND (deadline_at_ms IS NULL OR deadline_at_ms > ?3)
-   AND NOT EXISTS (SELECT 1
-                     FROM ff_claim_grant AS g
-                    WHERE g.partition_key = e.partition_key
-                      AND g.execution_id = e.execution_id
-                      AND g.kind = 'claim'
-                      AND g.expires_at_ms > ?3)
- ORDER BY priority DESC, created_at_ms, execution_id`
-
-// nextReclaimClassSQL is served by ff_exec_core_reclaim_idx. A live reclaim grant of the same worker does not hinder.
-const nextReclaimClassSQL = `
-SELECT rowid, claim_class, priority, created_at_ms, execution_id
-  FROM ff_exec_core AS e
- WHERE lane_id = ?1
-   AND claim_class > ?2
+// lostCandidates are the rows of ff_exec_core_reclaim_idx that the worker ?4 may take at ?3. A live reclaim grant of its
+// own does not hinder.
+const lostCandidates = `
    AND standing = 'lost'
    AND (deadline_at_ms IS NULL OR deadline_at_ms > ?3)
    AND NOT EXISTS (SELECT 1
@@ -126,26 +103,35 @@ SELECT rowid, claim_class, priority, created_at_ms, execution_id
                       AND g.execution_id = e.execution_id
                       AND g.kind = 'reclaim'
                       AND g.expires_at_ms > ?3
-                      AND g.worker_id <> ?4)
+                      AND g.worker_id <> ?4)`
+
+const (
+	firstOfNextClass = `
+SELECT ` + candidateColumns + `
+  FROM ff_exec_core AS e
+ WHERE lane_id = ?1
+   AND claim_class > ?2`
+
+	rowsOfClass = `
+SELECT ` + candidateColumns + `
+  FROM ff_exec_core AS e
+ WHERE lane_id = ?1
+   AND claim_class = ?2`
+
+	byClass = `
  ORDER BY claim_class, priority DESC, created_at_ms, execution_id
  LIMIT 1`
 
-// reclaimRowsSQL is served by ff_exec_core_reclaim_idx.
-const reclaimRowsSQL = `
-SELECT rowid, claim_class, priority, created_at_ms, execution_id
-  FROM ff_exec_core AS e
- WHERE lane_id = ?1
-   AND claim_class = ?2
-   AND standing = 'lost'
-   AND (deadline_at_ms IS NULL OR deadline_at_ms > ?3)
-   AND NOT EXISTS (SELECT 1
-                     FROM ff_claim_grant AS g
-                    WHERE g.partition_key = e.partition_key
-                      AND g.execution_id = e.execution_id
-                      AND g.kind = 'reclaim'
-                      AND g.expires_at_ms > ?3
-                      AND g.worker_id <> ?4)
+	withinClass = `
  ORDER BY priority DESC, created_at_ms, execution_id`
+)
+
+const (
+	nextReadyClassSQL   = firstOfNextClass + readyCandidates + byClass
+	readyRowsSQL        = rowsOfClass + readyCandidates + withinClass
+	nextReclaimClassSQL = firstOfNextClass + lostCandidates + byClass
+	reclaimRowsSQL      = rowsOfClass + lostCandidates + withinClass
+)
 
 // queue is one of the two sets of rows that a lane offers.
 type queue struct {
