@@ -10,6 +10,7 @@ import (
 	"github.com/flowfabric/ffsqlite/database"
 	"github.com/flowfabric/ffsqlite/internal/fftest"
 	"github.com/flowfabric/ffsqlite/messages"
+	"github.com/flowfabric/ffsqlite/writer"
 )
 
 // inBothModes runs a test on a batch that is open and runs its steps as at first, and on one that runs again, carefully.
@@ -84,17 +85,24 @@ func TestLost_AFailedWriteInTheMiddleFailsTheWholeBatch(t *testing.T) {
 	}
 }
 
+// readsFail applies a message whose pages have left the cache, returns its answer, and makes reads fail from then on.
+func (m *machine) readsFail(cause error) *writer.Answer {
+	m.t.Helper()
+	first := m.Apply(m.now, create(3))
+	require.NoError(m.t, first.Err)
+	require.NoError(m.t, m.Apply(m.now, large(4)).Err, "it drives the other pages out of the cache")
+	m.files.Inject(func(o fftest.Operation) error {
+		if o.Kind == fftest.OpRead {
+			return cause
+		}
+		return nil
+	})
+	return first
+}
+
 func TestLost_AFailedReadFailsTheWholeBatch(t *testing.T) {
 	inBothModes(t, newFaulty, func(m *machine) {
-		first := m.Apply(m.now, create(3))
-		require.NoError(m.t, first.Err)
-		require.NoError(m.t, m.Apply(m.now, large(4)).Err, "it drives the other pages out of the cache")
-		m.files.Inject(func(o fftest.Operation) error {
-			if o.Kind == fftest.OpRead {
-				return sqlite3.IOERR_READ
-			}
-			return nil
-		})
+		first := m.readsFail(sqlite3.IOERR_READ)
 		require.ErrorIs(m.t, m.Apply(m.now, messages.CreateFlowArgs{Namespace: "default"}).Err, sqlite3.IOERR_READ)
 		_, err := m.Commit()
 		require.ErrorIs(m.t, err, sqlite3.IOERR_READ)
@@ -112,15 +120,7 @@ func TestLost_AFailedReadFailsTheWholeBatch(t *testing.T) {
 
 func TestLost_DamageFailsTheWholeBatch(t *testing.T) {
 	inBothModes(t, newFaulty, func(m *machine) {
-		first := m.Apply(m.now, create(3))
-		require.NoError(m.t, first.Err)
-		require.NoError(m.t, m.Apply(m.now, large(4)).Err, "it drives the other pages out of the cache")
-		m.files.Inject(func(o fftest.Operation) error {
-			if o.Kind == fftest.OpRead {
-				return sqlite3.CORRUPT
-			}
-			return nil
-		})
+		first := m.readsFail(sqlite3.CORRUPT)
 		require.True(m.t, database.IsFatal(m.Apply(m.now, messages.CreateFlowArgs{Namespace: "default"}).Err))
 		require.False(m.t, m.conn.GetAutocommit(), "SQLite would go on")
 		m.files.Inject(nil)
