@@ -11,16 +11,19 @@ const (
 // The statements below write the rows that CreateExecution, a claim and Complete leave behind. Executions are created
 // one a millisecond.
 
-const seedLaneSQL = `
-INSERT INTO ff_lane_registry (lane_id, registered_at_ms, registered_by)
-VALUES ('default', ?1, 'create_execution')`
-
-const seedFinishedSQL = `
+// countingUp is n, the numbers from 0 up to but not including ?1.
+const countingUp = `
 WITH RECURSIVE n (i) AS (
   SELECT 0 WHERE ?1 > 0
    UNION ALL
   SELECT i + 1 FROM n WHERE i + 1 < ?1
-)
+)`
+
+const seedLaneSQL = `
+INSERT INTO ff_lane_registry (lane_id, registered_at_ms, registered_by)
+VALUES ('default', ?1, 'create_execution')`
+
+const seedFinishedSQL = countingUp + `
 INSERT INTO ff_exec_core (partition_key, execution_id, lane_id, lifecycle_phase, ownership_state, eligibility_state,
                           public_state, attempt_state, created_at_ms, started_at_ms, terminal_at_ms, payload,
                           raw_fields, capability_key)
@@ -66,12 +69,7 @@ SELECT uuid_str(execution_id), raw_fields ->> '$.lease_id', e.value,
   CROSS JOIN json_each('["acquired", "revoked"]') AS e`
 
 // seedOtherKindSQL writes executions of another kind, older and more urgent than the worker's own.
-const seedOtherKindSQL = `
-WITH RECURSIVE n (i) AS (
-  SELECT 0 WHERE ?1 > 0
-   UNION ALL
-  SELECT i + 1 FROM n WHERE i + 1 < ?1
-)
+const seedOtherKindSQL = countingUp + `
 INSERT INTO ff_exec_core (partition_key, execution_id, lane_id, lifecycle_phase, ownership_state, eligibility_state,
                           public_state, attempt_state, blocking_reason, priority, created_at_ms, payload,
                           raw_fields, capability_key)
@@ -84,12 +82,7 @@ SELECT 0, uuid_blob(uuid()), 'default', 'submitted', 'unowned', 'eligible_now',
 
 // seedRequirementsSQL comes before the executions, as it does in CreateExecution: a requirement that comes later makes
 // the execution's key unknown.
-const seedRequirementsSQL = `
-WITH RECURSIVE n (i) AS (
-  SELECT 0 WHERE ?1 > 0
-   UNION ALL
-  SELECT i + 1 FROM n WHERE i + 1 < ?1
-)
+const seedRequirementsSQL = countingUp + `
 INSERT INTO ff_execution_capabilities (execution_id, capability)
 SELECT uuid_blob(uuid()), 'gpu'
   FROM n`
@@ -108,12 +101,7 @@ SELECT 0, execution_id, 'default', 'submitted', 'unowned', 'eligible_now',
        capability
   FROM ff_execution_capabilities`
 
-const seedClaimableSQL = `
-WITH RECURSIVE n (i) AS (
-  SELECT 0 WHERE ?1 > 0
-   UNION ALL
-  SELECT i + 1 FROM n WHERE i + 1 < ?1
-)
+const seedClaimableSQL = countingUp + `
 INSERT INTO ff_exec_core (partition_key, execution_id, lane_id, lifecycle_phase, ownership_state, eligibility_state,
                           public_state, attempt_state, blocking_reason, priority, created_at_ms, payload,
                           raw_fields, capability_key)
