@@ -38,3 +38,10 @@ func (b *Backend) ClaimWait(ctx context.Context, args messages.ClaimWaitArgs) (m
 func (b *Backend) Renew(ctx context.Context, handle messages.Handle) (messages.LeaseRenewal, error) {
 	return call[messages.LeaseRenewal](ctx, b, messages.RenewArgs{Handle: handle})
 }
+
+// RenewLease is [Backend.Renew] for a holder that names its lease by the fence, with the TTL of the call. It returns
+// ErrStaleLease if the lease is not the current one, ErrAttemptNotFound if there is no such attempt; the other errors are
+// those of Renew. A second call renews again.
+func (b *Backend) RenewLease(ctx context.Context, args messages.RenewLeaseArgs) (messages.RenewLeaseResult, error) {
+	return call[messages.RenewLeaseResult](ctx, b, args)
+}

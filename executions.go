@@ -42,6 +42,26 @@ func (b *Backend) Fail(ctx context.Context, args messages.FailArgs) (messages.Fa
 	return call[messages.FailOutcome](ctx, b, args)
 }
 
+// CompleteExecution is [Backend.Complete] for a holder that names its lease by the fence, or for an operator (the zero
+// Source), who needs none. It returns ErrStaleLease if the lease or the attempt is not the current one.
+//
+// A repeated call returns ErrExecutionNotActive, with outcome, epoch and attempt id: a caller whose answer was lost
+// recognises its own success by them.
+func (b *Backend) CompleteExecution(
+	ctx context.Context, args messages.CompleteExecutionArgs,
+) (messages.CompleteExecutionResult, error) {
+	return call[messages.CompleteExecutionResult](ctx, b, args)
+}
+
+// FailExecution is [Backend.Fail] for a holder that names its lease by the fence, or for an operator (the zero Source).
+// The retry policy is the caller's: without one, or with one that cannot be read, the execution ends. Errors and repeated
+// calls are as for [Backend.CompleteExecution].
+func (b *Backend) FailExecution(
+	ctx context.Context, args messages.FailExecutionArgs,
+) (messages.FailExecutionResult, error) {
+	return call[messages.FailExecutionResult](ctx, b, args)
+}
+
 // Cancel ends the execution of handle as cancelled, by its holder. A second call returns nil. ErrTerminal says that the
 // execution ended otherwise; the other errors are those of the fence.
 func (b *Backend) Cancel(ctx context.Context, handle messages.Handle, reason string) error {

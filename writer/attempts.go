@@ -33,10 +33,15 @@ func (w *Writer) complete(now messages.TimestampMs, args messages.CompleteArgs) 
 	if err != nil || done {
 		return err
 	}
+	return w.succeed(h, args.Payload, now, now)
+}
+
+// succeed ends the execution with success at the given time and keeps its result, if there is one.
+func (w *Writer) succeed(h held, result []byte, when, now messages.TimestampMs) error {
 	h.attempt.outcome = "success"
-	h.attempt.terminalAt = at(now)
-	h.execution.result = args.Payload
-	return w.finish(h.execution, h.attempt, end{outcome: "success", at: now, lease: h.revoked("complete")}, now)
+	h.attempt.terminalAt = at(when)
+	h.execution.result = result
+	return w.finish(h.execution, h.attempt, end{outcome: "success", at: when, lease: h.revoked("complete")}, now)
 }
 
 // revoked is the lease event of a holder that gives its lease back.
@@ -54,31 +59,51 @@ func (w *Writer) fail(now messages.TimestampMs, args messages.FailArgs) (message
 	if done {
 		return *failedBefore(h), nil
 	}
-	x, a := h.execution, h.attempt
 	failure := describeFailure(args)
-	failure.note(x, a, now)
-	policy := x.storedRetryPolicy()
-	count, _ := x.raw.number("retry_count")
-	if !args.Class.Retryable() || !policy.allows(max(count, 0), failure.category) {
-		a.outcome = "failed"
-		x.raw.setText("failure_reason", args.Reason.Message)
-		err := w.finish(x, a, end{outcome: "failed", at: now, lease: h.revoked("fail")}, now)
-		return messages.FailOutcome{Outcome: messages.FailTerminalFailed}, err
+	policy := h.execution.storedRetryPolicy()
+	if !args.Class.Retryable() {
+		policy.maxRetries = 0
 	}
-	delay := policy.delay(max(count, 0), w.source.Fraction)
-	a.outcome = "retry"
-	w.scheduleRetry(x, a, args.Reason.Message, delay, now)
-	if err := w.storeExecution(x, now); err != nil {
-		return none, err
+	return w.retryOrEnd(h, failure, policy, now)
+}
+
+// retryOrEnd ends the attempt with the failure and schedules the next one, if the policy allows it, or else ends the
+// execution as failed.
+func (w *Writer) retryOrEnd(
+	h held, f failure, policy retryPolicy, now messages.TimestampMs,
+) (messages.FailOutcome, error) {
+	f.note(h.execution, h.attempt, now)
+	retries, _ := h.execution.raw.number("retry_count")
+	retries = max(retries, 0)
+	if policy.allows(retries, f.category) {
+		return w.retry(h, f, policy, retries, now)
 	}
-	if err := w.storeAttempt(x, a); err != nil {
-		return none, err
+	h.attempt.outcome = "failed"
+	h.execution.raw.setText("failure_reason", f.message)
+	err := w.finish(h.execution, h.attempt, end{outcome: "failed", at: now, lease: h.revoked("fail")}, now)
+	return messages.FailOutcome{Outcome: messages.FailTerminalFailed}, err
+}
+
+func (w *Writer) retry(
+	h held, f failure, policy retryPolicy, retries int64, now messages.TimestampMs,
+) (messages.FailOutcome, error) {
+	delay := policy.delay(retries, w.source.Fraction)
+	h.attempt.outcome = "retry"
+	if policy.nextAttempt != "" {
+		h.execution.raw.setText("next_attempt_policy", policy.nextAttempt)
+	}
+	w.scheduleRetry(h.execution, h.attempt, f.message, delay, now)
+	if err := w.storeExecution(h.execution, now); err != nil {
+		return messages.FailOutcome{}, err
+	}
+	if err := w.storeAttempt(h.execution, h.attempt); err != nil {
+		return messages.FailOutcome{}, err
 	}
 	return messages.FailOutcome{
 		Outcome:          messages.FailRetryScheduled,
 		DelayUntil:       now + messages.TimestampMs(delay),
-		NextAttemptIndex: messages.AttemptIndex(x.attemptIndex), //nolint:gosec // Indexes count attempts from 0.
-	}, w.emitLease(x, h.revoked("fail"), now)
+		NextAttemptIndex: messages.AttemptIndex(h.execution.attemptIndex), //nolint:gosec // Indexes count attempts from 0.
+	}, w.emitLease(h.execution, h.revoked("fail"), now)
 }
 
 // failedBefore is the answer to a repeated Fail of the same handle, nil when this is the first.
@@ -142,7 +167,7 @@ func (w *Writer) cancelByWorker(now messages.TimestampMs, args messages.CancelAr
 		return err
 	}
 	if args.Handle.Kind == messages.HandleSuspended {
-		return messages.ContentionError(messages.CodeLeaseConflict, "")
+		return errLeaseConflict
 	}
 	x, err := w.loadExecution(payload.ExecutionID)
 	if err != nil {
@@ -159,7 +184,7 @@ func (w *Writer) cancelByWorker(now messages.TimestampMs, args messages.CancelAr
 		return err
 	}
 	if a != nil {
-		if err := w.checkAttempt(payload, a); err != nil {
+		if err := w.checkAttempt(termOf(payload), nil, a, errLeaseConflict); err != nil {
 			return err
 		}
 		if err := (held{payload: payload, execution: x, attempt: a}).live(now); err != nil {

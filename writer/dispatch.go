@@ -19,12 +19,18 @@ func (w *Writer) dispatch(now messages.TimestampMs, m messages.Mutation) (messag
 		return w.claimNext(now, args.ClaimNextArgs)
 	case messages.RenewArgs:
 		return w.renew(now, args)
+	case messages.RenewLeaseArgs:
+		return w.renewLease(now, args)
 	case messages.ProgressArgs:
 		return nil, w.progress(now, args)
 	case messages.CompleteArgs:
 		return nil, w.complete(now, args)
+	case messages.CompleteExecutionArgs:
+		return w.completeExecution(now, args)
 	case messages.FailArgs:
 		return w.fail(now, args)
+	case messages.FailExecutionArgs:
+		return w.failExecution(now, args)
 	case messages.CancelArgs:
 		return nil, w.cancelByWorker(now, args)
 	case messages.CancelExecutionArgs:

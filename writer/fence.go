@@ -1,6 +1,7 @@
 package writer
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/flowfabric/ffsqlite/messages"
@@ -40,7 +41,7 @@ func (w *Writer) openHandle(handle messages.Handle) (held, error) {
 		return held{}, err
 	}
 	if handle.Kind == messages.HandleSuspended {
-		return held{}, messages.ContentionError(messages.CodeLeaseConflict, "")
+		return held{}, errLeaseConflict
 	}
 	h := held{payload: payload}
 	id := payload.ExecutionID
@@ -48,7 +49,7 @@ func (w *Writer) openHandle(handle messages.Handle) (held, error) {
 	if err != nil {
 		return h, err
 	}
-	if err := w.checkAttempt(payload, current); err != nil {
+	if err := w.checkAttempt(termOf(payload), nil, current, errLeaseConflict); err != nil {
 		return h, err
 	}
 	h.attempt = current
@@ -56,28 +57,60 @@ func (w *Writer) openHandle(handle messages.Handle) (held, error) {
 	return h, err
 }
 
-// checkAttempt compares the handle with the current attempt. Rows that were written by other means carry no lease and
-// attempt id; the epoch alone decides then.
-func (w *Writer) checkAttempt(payload messages.HandlePayload, current *attempt) error {
-	index := int64(payload.AttemptIndex)
+// term is what a caller says about its term of ownership.
+type term struct {
+	execution messages.ExecutionID
+	attempt   messages.AttemptIndex
+	fence     messages.LeaseFence
+	unfenced  bool // an operator, who names only the attempt
+}
+
+func termOf(payload messages.HandlePayload) term {
+	return term{
+		execution: payload.ExecutionID,
+		attempt:   payload.AttemptIndex,
+		fence: messages.LeaseFence{
+			LeaseID: payload.LeaseID, LeaseEpoch: payload.LeaseEpoch, AttemptID: payload.AttemptID,
+		},
+	}
+}
+
+// The errors of a term that is over: that of handles, and that of the calls that name a fence.
+var (
+	errLeaseConflict = messages.ContentionError(messages.CodeLeaseConflict, "")
+	errStaleLease    = messages.StateError(messages.CodeStaleLease, "")
+)
+
+// checkAttempt compares the term with the current attempt, and returns stale when it is over. Where the attempt does not
+// know its lease and attempt id, the execution may, if it is given; where neither does, the epoch alone decides: rows
+// that were written by other means carry none.
+func (w *Writer) checkAttempt(t term, x *execution, current *attempt, stale error) error {
+	index := int64(t.attempt)
 	if current == nil || current.index != index {
 		exists := false
 		if current != nil && index < current.index {
 			var err error
-			if exists, err = w.attemptExists(payload.ExecutionID, index); err != nil {
+			if exists, err = w.attemptExists(t.execution, index); err != nil {
 				return err
 			}
 		}
 		if !exists {
 			return messages.NotFoundError("attempt", "")
 		}
-		return messages.ContentionError(messages.CodeLeaseConflict, "")
+		return stale
+	}
+	if t.unfenced {
+		return nil
 	}
 	lease, attemptID := current.leaseID(), current.raw.text("attempt_id")
-	if current.epoch != int64(payload.LeaseEpoch) || //nolint:gosec // Epochs are stored as signed 64-bit.
-		lease != "" && lease != payload.LeaseID.String() ||
-		attemptID != "" && attemptID != payload.AttemptID.String() {
-		return messages.ContentionError(messages.CodeLeaseConflict, "")
+	if x != nil {
+		lease = cmp.Or(lease, x.raw.text("current_lease_id"))
+		attemptID = cmp.Or(attemptID, x.raw.text("current_attempt_id"))
+	}
+	if current.epoch != int64(t.fence.LeaseEpoch) || //nolint:gosec // Epochs are stored as signed 64-bit.
+		lease != "" && lease != t.fence.LeaseID.String() ||
+		attemptID != "" && attemptID != t.fence.AttemptID.String() {
+		return stale
 	}
 	return nil
 }
@@ -96,14 +129,29 @@ func (w *Writer) attemptExists(id messages.ExecutionID, index int64) (bool, erro
 
 // live makes the checks 7 to 9: the lease has not been revoked, the execution runs, the lease has not run out.
 func (h held) live(now messages.TimestampMs) error {
-	x, a := h.execution, h.attempt
+	if err := h.execution.running(h.attempt); err != nil {
+		return err
+	}
+	if !h.attempt.leaseExpiresAt.set {
+		return messages.StateError(messages.CodeLeaseExpired, "")
+	}
+	return h.attempt.unexpired(now)
+}
+
+// running makes the checks 7 and 8; the attempt, which the error tells about, may be nil.
+func (x *execution) running(a *attempt) error {
 	if x.ownership == "lease_revoked" {
 		return messages.StateError(messages.CodeLeaseRevoked, "")
 	}
 	if x.phase != "active" {
 		return notActive(x, a)
 	}
-	if !a.leaseExpiresAt.set || a.leaseExpiresAt.ms <= int64(now) {
+	return nil
+}
+
+// unexpired refuses an attempt whose lease has run out. One without a lease passes.
+func (a *attempt) unexpired(now messages.TimestampMs) error {
+	if a.leaseExpiresAt.set && a.leaseExpiresAt.ms <= int64(now) {
 		return messages.StateError(messages.CodeLeaseExpired, "")
 	}
 	return nil

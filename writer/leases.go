@@ -15,19 +15,22 @@ func (w *Writer) renew(now messages.TimestampMs, args messages.RenewArgs) (messa
 	if ttl <= 0 {
 		return none, messages.InvalidField("lease_ttl_ms", "must be > 0")
 	}
-	expires := messages.TimestampMs(int64(now) + ttl)
-	h.attempt.leaseExpiresAt = at(expires)
-	h.attempt.raw.setNumber("lease_renewed_at_ms", int64(now))
-	if err := w.storeAttempt(h.execution, h.attempt); err != nil {
-		return none, err
+	expires, err := w.extend(h.execution, h.attempt, ttl, now)
+	return messages.LeaseRenewal{ExpiresAt: expires, LeaseEpoch: h.payload.LeaseEpoch}, err
+}
+
+// extend lets the lease of the attempt end ttl milliseconds from now, which may be sooner than it did.
+func (w *Writer) extend(x *execution, a *attempt, ttl int64, now messages.TimestampMs) (messages.TimestampMs, error) {
+	a.leaseExpiresAt = instant{ms: int64(now) + ttl, set: true}
+	a.raw.setNumber("lease_renewed_at_ms", int64(now))
+	if err := w.storeAttempt(x, a); err != nil {
+		return 0, err
 	}
-	if err := w.storeExecution(h.execution, now); err != nil {
-		return none, err
+	if err := w.storeExecution(x, now); err != nil {
+		return 0, err
 	}
-	if err := w.emitLease(h.execution, leaseEventOf(messages.LeaseRenewed, h.attempt, ""), now); err != nil {
-		return none, err
-	}
-	return messages.LeaseRenewal{ExpiresAt: expires, LeaseEpoch: h.payload.LeaseEpoch}, nil
+	err := w.emitLease(x, leaseEventOf(messages.LeaseRenewed, a, ""), now)
+	return messages.TimestampMs(a.leaseExpiresAt.ms), err
 }
 
 // expiredLeasesSQL is served by ff_attempt_lease_expiry_idx.

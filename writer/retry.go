@@ -15,6 +15,8 @@ type retryPolicy struct {
 	backoff    map[string]json.RawMessage // nil: none given
 	categories []string
 	immediate  bool // no stored policy: three retries without delay
+
+	nextAttempt string // the policy of the attempt that follows, as JSON; "": none
 }
 
 const (

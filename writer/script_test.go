@@ -308,7 +308,9 @@ func (s *script) message() messages.Mutation {
 
 // held is a message of the holder of a lease.
 func (s *script) held(handle messages.Handle) messages.Mutation {
-	switch s.tape.next(10) {
+	switch s.tape.next(13) {
+	case 10, 11, 12:
+		return s.fenced(handle)
 	case 0:
 		return messages.RenewArgs{Handle: handle}
 	case 1:
@@ -326,6 +328,33 @@ func (s *script) held(handle messages.Handle) messages.Mutation {
 		return messages.FailArgs{Handle: handle, Reason: messages.FailureReason{Message: "again"}}
 	default:
 		return messages.CancelArgs{Handle: handle, Reason: "enough"}
+	}
+}
+
+// fenced is a message of the holder of a lease that names it by its fence, or of an operator.
+func (s *script) fenced(handle messages.Handle) messages.Mutation {
+	s.t.Helper()
+	payload, err := messages.OpenHandle(handle)
+	require.NoError(s.t, err)
+	fence := &messages.LeaseFence{
+		LeaseID: payload.LeaseID, LeaseEpoch: payload.LeaseEpoch, AttemptID: payload.AttemptID,
+	}
+	if s.tape.flip(3) {
+		fence = nil
+	}
+	switch s.tape.next(3) {
+	case 0:
+		return messages.RenewLeaseArgs{
+			ExecutionID: payload.ExecutionID, AttemptIndex: payload.AttemptIndex, Fence: fence, LeaseTTL: s.ttl(),
+		}
+	case 1:
+		return messages.CompleteExecutionArgs{
+			ExecutionID: payload.ExecutionID, AttemptIndex: payload.AttemptIndex, Fence: fence, Now: 1,
+		}
+	}
+	return messages.FailExecutionArgs{
+		ExecutionID: payload.ExecutionID, AttemptIndex: payload.AttemptIndex, Fence: fence,
+		RetryPolicyJSON: `{"max_retries":2}`, NextAttemptPolicyJSON: `{}`,
 	}
 }
 
