@@ -49,3 +49,28 @@ const (
 	FlowStatusCancelled FlowStatus = "cancelled"
 	FlowStatusUnknown   FlowStatus = "unknown"
 )
+
+// ProjectFlow sums up the states of a flow's members, given how many are in each. Without members there is nothing to
+// sum up, and ok is false. Members in a state that is not known only keep the flow from being over.
+func ProjectFlow(members map[PublicState]int) (state PublicFlowState, ok bool) {
+	total, ended := 0, 0
+	for state, n := range members {
+		total += n
+		if state.IsTerminal() {
+			ended += n
+		}
+	}
+	switch {
+	case total == 0:
+		return "", false
+	case ended == total && members[PublicFailed]+members[PublicCancelled]+members[PublicExpired] > 0:
+		return FlowFailed, true
+	case ended == total:
+		return FlowCompleted, true
+	case members[PublicActive] > 0:
+		return FlowRunning, true
+	case members[PublicSuspended]+members[PublicDelayed]+members[PublicRateLimited]+members[PublicWaitingChildren] > 0:
+		return FlowBlocked, true
+	}
+	return FlowOpen, true
+}
