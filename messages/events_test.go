@@ -95,6 +95,17 @@ func TestCompletionOutcomeOf(t *testing.T) {
 	}
 }
 
+func TestSignalEffectOf(t *testing.T) {
+	for raw, want := range map[string]messages.SignalEffect{
+		"": messages.SignalSatisfied, "satisfied": messages.SignalSatisfied,
+		"resume_condition_satisfied": messages.SignalSatisfied, "buffered": messages.SignalBuffered,
+		"buffered_for_pending_waitpoint": messages.SignalBuffered, "deduped": messages.SignalDeduped,
+		"appended_to_waitpoint": messages.SignalAppended, "weird": "weird",
+	} {
+		require.Equal(t, want, messages.SignalEffectOf(raw))
+	}
+}
+
 func TestEvents_JSON(t *testing.T) {
 	requireRoundTrip(t,
 		messages.CompletionEvent{
@@ -112,6 +123,16 @@ func TestEvents_JSON(t *testing.T) {
 		},
 		`{"event_id":2,"cursor":[2,0,0,0,0,0,0,0,2],"kind":"revoked","execution_id":"{fp:7}:`+uuidA+`","lease_id":"`+
 			uuidC+`","worker_instance_id":"w","revoked_by":"complete","at":6}`)
+	requireRoundTrip(t,
+		messages.SignalDeliveryEvent{
+			EventID: 3, Cursor: messages.CursorAfter(3), ExecutionID: executionID(t, "{fp:7}:"+uuidA),
+			SignalID: uuid(t, uuidB), WaitpointID: pointer(messages.WaitpointID(uuid(t, uuidC))),
+			SourceIdentity: pointer("me"), Effect: messages.SignalSatisfied, RawEffect: "resume_condition_satisfied", At: 7,
+			InstanceTag: pointer("i-1"),
+		},
+		`{"event_id":3,"cursor":[2,0,0,0,0,0,0,0,3],"execution_id":"{fp:7}:`+uuidA+`","signal_id":"`+uuidB+
+			`","waitpoint_id":"`+uuidC+`","source_identity":"me","effect":"satisfied",
+			"raw_effect":"resume_condition_satisfied","at":7,"instance_tag":"i-1"}`)
 }
 
 func FuzzOutboxCursor(f *testing.F) {

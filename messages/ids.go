@@ -257,4 +257,76 @@ func (id *WaitpointID) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
+// SignalID names a signal that was delivered to a waitpoint.
+type SignalID [16]byte
+
+// NewSignalID returns a random identifier, version 4.
+func NewSignalID() SignalID { return newUUID() }
+
+// ParseSignalID reads any accepted form of the text. The error is of kind Validation, invalid_input.
+func ParseSignalID(s string) (SignalID, error) {
+	id, ok := parseUUID(s)
+	if !ok {
+		return SignalID{}, invalidUUID("signal_id", s)
+	}
+	return id, nil
+}
+
+// SignalIDFromUUID returns the identifier with these 16 bytes.
+func SignalIDFromUUID(uuid [16]byte) SignalID { return uuid }
+
+// Bytes returns the 16 bytes in network order, which is what hashing and storage use.
+func (id SignalID) Bytes() [16]byte { return id }
+
+// String returns the canonical text.
+func (id SignalID) String() string { return uuidText(id) }
+
+// IsZero reports the nil UUID.
+func (id SignalID) IsZero() bool { return id == SignalID{} }
+
+// MarshalText returns the canonical text.
+func (id SignalID) MarshalText() ([]byte, error) { return appendUUID(nil, id), nil }
+
+// UnmarshalText is [ParseSignalID].
+func (id *SignalID) UnmarshalText(text []byte) (err error) {
+	*id, err = ParseSignalID(string(text))
+	return err
+}
+
+// SuspensionID names one suspension of an execution. The caller chooses it.
+type SuspensionID [16]byte
+
+// NewSuspensionID returns a random identifier, version 4.
+func NewSuspensionID() SuspensionID { return newUUID() }
+
+// ParseSuspensionID reads any accepted form of the text. The error is of kind Validation, invalid_input.
+func ParseSuspensionID(s string) (SuspensionID, error) {
+	id, ok := parseUUID(s)
+	if !ok {
+		return SuspensionID{}, invalidUUID("suspension_id", s)
+	}
+	return id, nil
+}
+
+// SuspensionIDFromUUID returns the identifier with these 16 bytes.
+func SuspensionIDFromUUID(uuid [16]byte) SuspensionID { return uuid }
+
+// Bytes returns the 16 bytes in network order, which is what hashing and storage use.
+func (id SuspensionID) Bytes() [16]byte { return id }
+
+// String returns the canonical text.
+func (id SuspensionID) String() string { return uuidText(id) }
+
+// IsZero reports the nil UUID.
+func (id SuspensionID) IsZero() bool { return id == SuspensionID{} }
+
+// MarshalText returns the canonical text.
+func (id SuspensionID) MarshalText() ([]byte, error) { return appendUUID(nil, id), nil }
+
+// UnmarshalText is [ParseSuspensionID].
+func (id *SuspensionID) UnmarshalText(text []byte) (err error) {
+	*id, err = ParseSuspensionID(string(text))
+	return err
+}
+
 func invalidUUID(field, text string) error { return InvalidField(field, "not a valid UUID: %q", text) }

@@ -73,6 +73,8 @@ func TestIDs(t *testing.T) {
 	checkID(t, "quota_policy_id",
 		messages.NewQuotaPolicyID, messages.ParseQuotaPolicyID, messages.QuotaPolicyIDFromUUID)
 	checkID(t, "waitpoint_id", messages.NewWaitpointID, messages.ParseWaitpointID, messages.WaitpointIDFromUUID)
+	checkID(t, "signal_id", messages.NewSignalID, messages.ParseSignalID, messages.SignalIDFromUUID)
+	checkID(t, "suspension_id", messages.NewSuspensionID, messages.ParseSuspensionID, messages.SuspensionIDFromUUID)
 }
 
 func TestIDs_AreUniqueAcrossGoroutines(t *testing.T) {
