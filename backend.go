@@ -125,6 +125,9 @@ func (b *Backend) Capabilities() messages.Capabilities {
 		},
 		Supports: messages.Supports{
 			CancelExecution:          true,
+			ChangePriority:           true,
+			ReplayExecution:          true,
+			RevokeLease:              true,
 			ReadExecutionState:       true,
 			GetExecutionResult:       true,
 			CancelFlowWaitTimeout:    true,

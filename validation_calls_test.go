@@ -202,6 +202,30 @@ func TestValidation_RunningAndEnding(t *testing.T) {
 	require.NoError(t, e.Complete(t.Context(), handle, nil))
 }
 
+func TestValidation_Operators(t *testing.T) {
+	e := open(t)
+	id := e.created()
+	var nobody messages.ExecutionID
+	revoke := func(args messages.RevokeLeaseArgs) func() error {
+		return func() error { _, err := e.RevokeLease(t.Context(), args); return err }
+	}
+	requireRefusals(t, e, []refusal{
+		invalid("the priority of nobody", "execution_id: must not be empty", func() error {
+			_, err := e.ChangePriority(t.Context(), messages.ChangePriorityArgs{ExecutionID: nobody})
+			return err
+		}),
+		invalid("replay nobody", "execution_id: must not be empty", func() error {
+			_, err := e.ReplayExecution(t.Context(), messages.ReplayExecutionArgs{ExecutionID: nobody})
+			return err
+		}),
+		invalid("the lease of nobody", "execution_id: must not be empty", revoke(messages.RevokeLeaseArgs{})),
+		invalid("a worker that is no text", "worker_instance_id: must be valid UTF-8",
+			revoke(messages.RevokeLeaseArgs{ExecutionID: id, WorkerInstanceID: notUTF8})),
+		invalid("a reason that is no text", "reason: must be valid UTF-8",
+			revoke(messages.RevokeLeaseArgs{ExecutionID: id, Reason: notUTF8})),
+	})
+}
+
 func TestValidation_Flows(t *testing.T) {
 	g := open(t).newFlow()
 	upstream, downstream := g.member(), g.member()

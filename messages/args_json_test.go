@@ -109,6 +109,17 @@ func TestArgs_AllFields(t *testing.T) {
 		},
 		`{"execution_id":"`+idA+`","reason":"","source":"billing_job","lease_id":"`+uuidB+
 			`","lease_epoch":0,"attempt_id":"`+uuidC+`","now":9}`)
+	requireRoundTrip(t,
+		messages.ChangePriorityArgs{ExecutionID: executionID(t, idA), NewPriority: -5, LaneID: "l", Now: 9},
+		`{"execution_id":"`+idA+`","new_priority":-5,"lane_id":"l","now":9}`)
+	requireRoundTrip(t, messages.ReplayExecutionArgs{ExecutionID: executionID(t, idA)}, `{"execution_id":"`+idA+`"}`)
+	requireRoundTrip(t,
+		messages.RevokeLeaseArgs{
+			ExecutionID: executionID(t, idA), ExpectedLeaseID: uuid(t, uuidB), WorkerInstanceID: "w-1", Reason: "r",
+		},
+		`{"execution_id":"`+idA+`","expected_lease_id":"`+uuidB+`","worker_instance_id":"w-1","reason":"r"}`)
+	requireRoundTrip(t, messages.RevokeLeaseArgs{ExecutionID: executionID(t, idA)},
+		`{"execution_id":"`+idA+`","reason":""}`)
 	flow := messages.FlowID(uuid(t, uuidB))
 	requireRoundTrip(t,
 		messages.CancelFlowArgs{FlowID: flow, Policy: messages.CancelFlowOnly, Wait: messages.WaitTimeout(0)},

@@ -23,6 +23,9 @@ func TestMessage_Methods(t *testing.T) {
 		"fail":                      messages.FailArgs{},
 		"cancel":                    messages.CancelArgs{},
 		"cancel_execution":          messages.CancelExecutionArgs{},
+		"change_priority":           messages.ChangePriorityArgs{},
+		"replay_execution":          messages.ReplayExecutionArgs{},
+		"revoke_lease":              messages.RevokeLeaseArgs{},
 		"create_flow":               messages.CreateFlowArgs{},
 		"add_execution_to_flow":     messages.AddExecutionToFlowArgs{},
 		"stage_dependency_edge":     messages.StageDependencyEdgeArgs{},
@@ -287,6 +290,22 @@ func TestCancelFlowArgs_Validate(t *testing.T) {
 		require.Equal(t, test.waits, test.wait.Waits())
 		require.Equal(t, test.deadline, test.wait.Deadline())
 	}
+}
+
+func TestOperatorArgs_Validate(t *testing.T) {
+	id := executionID(t, "{fp:0}:"+uuidA)
+	for _, args := range []messages.Validator{messages.ChangePriorityArgs{}, messages.ReplayExecutionArgs{}} {
+		requireInvalid(t, args.Validate(), messages.CodeInvalidInput, "execution_id: must not be empty")
+	}
+	require.NoError(t, messages.ChangePriorityArgs{ExecutionID: id, NewPriority: -1}.Validate())
+	require.NoError(t, messages.ReplayExecutionArgs{ExecutionID: id}.Validate())
+
+	type revoke = messages.RevokeLeaseArgs
+	requireDetails(t, func() revoke { return revoke{ExecutionID: id} }, []invalid[revoke]{
+		{"execution_id: must not be empty", func(a *revoke) { a.ExecutionID = messages.ExecutionID{} }},
+		{"worker_instance_id: must be valid UTF-8", func(a *revoke) { a.WorkerInstanceID = "\xff" }},
+		{"reason: must be valid UTF-8", func(a *revoke) { a.Reason = "\xff" }},
+	})
 }
 
 func TestReadArgs_Validate(t *testing.T) {

@@ -74,6 +74,15 @@ func (CancelArgs) Method() string { return "cancel" }
 // Method returns "cancel_execution".
 func (CancelExecutionArgs) Method() string { return "cancel_execution" }
 
+// Method returns "change_priority".
+func (ChangePriorityArgs) Method() string { return "change_priority" }
+
+// Method returns "replay_execution".
+func (ReplayExecutionArgs) Method() string { return "replay_execution" }
+
+// Method returns "revoke_lease".
+func (RevokeLeaseArgs) Method() string { return "revoke_lease" }
+
 // Method returns "create_flow".
 func (CreateFlowArgs) Method() string { return "create_flow" }
 
@@ -132,6 +141,9 @@ func (CompleteArgs) isMessage()                {}
 func (FailArgs) isMessage()                    {}
 func (CancelArgs) isMessage()                  {}
 func (CancelExecutionArgs) isMessage()         {}
+func (ChangePriorityArgs) isMessage()          {}
+func (ReplayExecutionArgs) isMessage()         {}
+func (RevokeLeaseArgs) isMessage()             {}
 func (CreateFlowArgs) isMessage()              {}
 func (AddExecutionToFlowArgs) isMessage()      {}
 func (StageDependencyEdgeArgs) isMessage()     {}
@@ -159,6 +171,9 @@ func (CompleteArgs) isMutation()               {}
 func (FailArgs) isMutation()                   {}
 func (CancelArgs) isMutation()                 {}
 func (CancelExecutionArgs) isMutation()        {}
+func (ChangePriorityArgs) isMutation()         {}
+func (ReplayExecutionArgs) isMutation()        {}
+func (RevokeLeaseArgs) isMutation()            {}
 func (CreateFlowArgs) isMutation()             {}
 func (AddExecutionToFlowArgs) isMutation()     {}
 func (StageDependencyEdgeArgs) isMutation()    {}

@@ -35,6 +35,21 @@ func TestResults_JSON(t *testing.T) {
 	requireRoundTrip(t, messages.ClaimReply{}, `{}`)
 }
 
+func TestOperatorResults_JSON(t *testing.T) {
+	requireRoundTrip(t, messages.ChangePriorityResult{ExecutionID: executionID(t, idA)},
+		`{"Changed":{"execution_id":"`+idA+`"}}`)
+	requireRoundTrip(t, messages.ReplayExecutionResult{PublicState: messages.PublicWaitingChildren},
+		`{"Replayed":{"public_state":"waiting_children"}}`)
+	requireRoundTrip(t,
+		messages.RevokeLeaseResult{Outcome: messages.RevokeLeaseRevoked, LeaseID: uuid(t, uuidB), LeaseEpoch: 8},
+		`{"Revoked":{"lease_id":"`+uuidB+`","lease_epoch":"8"}}`)
+	requireRoundTrip(t,
+		messages.RevokeLeaseResult{
+			Outcome: messages.RevokeLeaseAlreadySatisfied, Reason: messages.RevokeNoActiveLease,
+		},
+		`{"AlreadySatisfied":{"reason":"no_active_lease"}}`)
+}
+
 func TestClaimNextResult_JSON(t *testing.T) {
 	requireRoundTrip(t, messages.ClaimNextResult{Outcome: messages.ClaimNextNoWork}, `"NoWork"`)
 	task := &messages.ClaimedTask{
@@ -99,7 +114,8 @@ func TestResults_MalformedJSON(t *testing.T) {
 		new(messages.CreateExecutionResult), new(messages.CancelExecutionResult), new(messages.FailOutcome),
 		new(messages.ClaimNextResult), new(messages.CreateFlowResult), new(messages.AddExecutionToFlowResult),
 		new(messages.StageDependencyEdgeResult), new(messages.ApplyDependencyToChildResult),
-		new(messages.CancelFlowResult),
+		new(messages.CancelFlowResult), new(messages.ChangePriorityResult), new(messages.ReplayExecutionResult),
+		new(messages.RevokeLeaseResult),
 	} {
 		for _, text := range []string{`7`, `{}`, `{"A":{},"B":{}}`, `{"Created":7}`} {
 			require.Error(t, json.Unmarshal([]byte(text), into), "%T %s", into, text)

@@ -45,6 +45,12 @@ func (w *Writer) dispatch(now messages.TimestampMs, m messages.Mutation) (messag
 		return w.applyDependencyToChild(now, args)
 	case messages.CancelFlowArgs:
 		return w.cancelFlow(now, args)
+	case messages.ChangePriorityArgs:
+		return w.changePriority(now, args)
+	case messages.ReplayExecutionArgs:
+		return w.replayExecution(now, args)
+	case messages.RevokeLeaseArgs:
+		return w.revokeLease(now, args)
 	default:
 		return nil, messages.BugError(fmt.Sprintf("no operation for %s", m.Method()))
 	}

@@ -128,6 +128,36 @@ func (w *Writer) emitTag(x *execution, kind, key, value string, occurred message
 		exec()
 }
 
+const insertOperatorEventSQL = `
+INSERT INTO ff_operator_event (execution_id, event_type, details, occurred_at_ms, partition_key, namespace, instance_tag)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`
+
+// operatorSubject is what an operator did something to: an execution, or a flow, which has no instance tag.
+type operatorSubject struct {
+	uuid      [16]byte
+	partition uint16
+	scope     scope
+}
+
+func (x *execution) operatorSubject() operatorSubject {
+	return operatorSubject{x.uuid, x.partition, *x.eventScope()}
+}
+
+// emitOperator notes what an operator did; the members of details are sorted.
+func (w *Writer) emitOperator(
+	subject operatorSubject, kind string, details document, occurred messages.TimestampMs,
+) error {
+	return w.prepare(insertOperatorEventSQL).
+		text(1, uuidText(subject.uuid)).
+		text(2, kind).
+		rawText(3, details.encode()).
+		int(4, int64(occurred)).
+		int(5, int64(subject.partition)).
+		textPointer(6, subject.scope.namespace).
+		textPointer(7, subject.scope.instanceTag).
+		exec()
+}
+
 // uuidText is the bare canonical form that the lease and tag outboxes store.
 func uuidText(id [16]byte) string {
 	var out [36]byte

@@ -101,6 +101,10 @@ func everyStatement(t *testing.T) map[string]bool {
 	note(m)
 
 	m = newMachine(t)
+	m.replaysSkipped()
+	note(m)
+
+	m = newMachine(t)
 	broken := m.broken()
 	require.NoError(t, m.Begin())
 	m.breaks(broken)
@@ -123,6 +127,29 @@ func everyStatement(t *testing.T) map[string]bool {
 	m.must(messages.CompleteArgs{Handle: handle})
 	note(m)
 	return used
+}
+
+// replaysSkipped replays a member that was skipped because its upstream failed.
+func (m *machine) replaysSkipped() {
+	m.t.Helper()
+	flow := messages.NewFlowID()
+	m.must(messages.CreateFlowArgs{FlowID: flow, Namespace: "default"})
+	for n := range byte(2) {
+		m.must(create(n))
+		m.must(messages.AddExecutionToFlowArgs{FlowID: flow, ExecutionID: create(n).ExecutionID})
+	}
+	edge := messages.ApplyDependencyToChildArgs{
+		FlowID: flow, EdgeID: messages.NewEdgeID(),
+		UpstreamExecutionID: create(0).ExecutionID, DownstreamExecutionID: create(1).ExecutionID,
+	}
+	m.must(messages.StageDependencyEdgeArgs{
+		FlowID: flow, EdgeID: edge.EdgeID, ExpectedGraphRevision: 2,
+		UpstreamExecutionID: edge.UpstreamExecutionID, DownstreamExecutionID: edge.DownstreamExecutionID,
+	})
+	m.must(edge)
+	m.must(messages.CancelExecutionArgs{ExecutionID: edge.UpstreamExecutionID})
+	require.NoError(m.t, m.Recover(m.now))
+	m.must(messages.ReplayExecutionArgs{ExecutionID: edge.DownstreamExecutionID})
 }
 
 func (m *machine) plan(sql string) (steps []string) {

@@ -263,7 +263,7 @@ func (s *script) note(m messages.Mutation) {
 
 // message is the next message of the tape, nil when it is about something that is not there.
 func (s *script) message() messages.Mutation {
-	switch s.tape.next(28) {
+	switch s.tape.next(32) {
 	case 0, 1, 2, 21, 23:
 		return s.create()
 	case 3, 4, 5:
@@ -302,6 +302,12 @@ func (s *script) message() messages.Mutation {
 			cancel.FlowID = graph(s.graphs)
 		}
 		return cancel
+	case 28:
+		return messages.ChangePriorityArgs{ExecutionID: s.known(s.created), NewPriority: int32(s.tape.next(3))}
+	case 29, 30:
+		return messages.ReplayExecutionArgs{ExecutionID: s.known(s.created)}
+	case 31:
+		return messages.RevokeLeaseArgs{ExecutionID: s.known(s.created), Reason: "enough"}
 	}
 	return nil
 }

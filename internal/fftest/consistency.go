@@ -9,12 +9,13 @@ import (
 // invariants are what holds of the rows of any database at rest: each query finds the rows that break one.
 var invariants = []struct{ name, sql string }{
 	{
-		"every end has exactly one completion event, and nothing else has one", `
+		"every end has exactly one completion event, those before a replay too, and nothing else has one", `
 		SELECT hex(execution_id)
 		  FROM ff_exec_core
 		  LEFT JOIN (SELECT execution_id, count(*) AS events FROM ff_completion_event GROUP BY execution_id)
 		 USING (execution_id)
-		 WHERE (lifecycle_phase IN ('terminal', 'cancelled')) <> coalesce(events, 0)`,
+		 WHERE (lifecycle_phase IN ('terminal', 'cancelled')) + coalesce(raw_fields ->> '$.replay_count', 0)
+		    <> coalesce(events, 0)`,
 	},
 	{
 		"no cascade is left behind", `
