@@ -68,6 +68,23 @@ func (b *Backend) Cancel(ctx context.Context, handle messages.Handle, reason str
 	return run(ctx, b, messages.CancelArgs{Handle: handle, Reason: reason})
 }
 
+// Delay gives the lease back and parks the execution of handle until a time, in milliseconds since the epoch; one that has
+// passed is due at once. The next claim continues the same attempt, with a handle of kind Resumed. The deadline of the
+// execution goes on; the timeout of the attempt begins anew. A second call returns ErrExecutionNotActive; the other
+// errors are those of [Backend.Renew].
+func (b *Backend) Delay(ctx context.Context, handle messages.Handle, until messages.TimestampMs) error {
+	return run(ctx, b, messages.DelayArgs{Handle: handle, DelayUntil: until})
+}
+
+// WaitChildren gives the lease back and parks the execution of handle until the edges into it satisfy their group's
+// policy; then the next claim continues the same attempt, with a handle of kind Resumed. Edges that were settled before
+// the call count. When the policy cannot be satisfied any more, the execution is skipped. Without any edge it waits until
+// one is applied and settled, or it is ended. A second call returns ErrExecutionNotActive; the other errors are those of
+// [Backend.Renew].
+func (b *Backend) WaitChildren(ctx context.Context, handle messages.Handle) error {
+	return run(ctx, b, messages.WaitChildrenArgs{Handle: handle})
+}
+
 // CancelExecution cancels one execution in any state but an ended one. The operator (the zero Source) needs no fence;
 // every other source must name the lease epoch while a lease is held. The former holder's calls fail from then on. A
 // second call succeeds and writes nothing; ErrTerminal says that the execution ended otherwise, ErrExecutionNotFound that

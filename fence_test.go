@@ -17,11 +17,13 @@ func (e *engine) leaseBound(handle messages.Handle) map[string]error {
 	_, renew := e.Renew(e.t.Context(), handle)
 	_, fail := e.Fail(e.t.Context(), messages.FailArgs{Handle: handle})
 	return map[string]error{
-		"renew":    renew,
-		"progress": e.Progress(e.t.Context(), messages.ProgressArgs{Handle: handle, Percent: new(uint8(1))}),
-		"complete": e.Complete(e.t.Context(), handle, []byte("stale")),
-		"fail":     fail,
-		"cancel":   e.Cancel(e.t.Context(), handle, "stale"),
+		"renew":         renew,
+		"progress":      e.Progress(e.t.Context(), messages.ProgressArgs{Handle: handle, Percent: new(uint8(1))}),
+		"complete":      e.Complete(e.t.Context(), handle, []byte("stale")),
+		"fail":          fail,
+		"delay":         e.Delay(e.t.Context(), handle, 0),
+		"wait_children": e.WaitChildren(e.t.Context(), handle),
+		"cancel":        e.Cancel(e.t.Context(), handle, "stale"),
 	}
 }
 
@@ -162,7 +164,7 @@ func TestSpec03_S35_AfterTheEnd(t *testing.T) {
 	calls := e.leaseBound(handle)
 	require.NoError(t, calls["complete"])
 	require.ErrorIs(t, calls["cancel"], messages.ErrTerminal)
-	for _, call := range []string{"renew", "progress", "fail"} {
+	for _, call := range []string{"renew", "progress", "fail", "delay", "wait_children"} {
 		requireNotActive(t, calls[call], messages.NotActiveInfo{
 			TerminalOutcome: "success", LeaseEpoch: "1", LifecyclePhase: "terminal",
 			AttemptID: payloadOf(t, handle).AttemptID.String(),

@@ -439,8 +439,7 @@ func TestSpec03_S99_EpochsNeverDecrease(t *testing.T) {
 	_, err = e.Fail(t.Context(), messages.FailArgs{Handle: first})
 	require.NoError(t, err)
 
-	held(e.claimed(), 2)
-	e.interrupt(id, 1)
+	require.NoError(t, e.Delay(t.Context(), held(e.claimed(), 2), 0))
 	resumed := held(e.claimed(), 3)
 	require.Equal(t, messages.HandleResumed, resumed.Kind)
 	e.clock.Advance(30 * time.Second)

@@ -145,6 +145,8 @@ func TestSpec01_S22_Handles(t *testing.T) {
 			"complete": func() error { return e.Complete(t.Context(), c.handle, nil) },
 			"fail":     func() error { _, err := e.Fail(t.Context(), messages.FailArgs{Handle: c.handle}); return err },
 			"cancel":   func() error { return e.Cancel(t.Context(), c.handle, "") },
+			"delay":    func() error { return e.Delay(t.Context(), c.handle, 0) },
+			"wait":     func() error { return e.WaitChildren(t.Context(), c.handle) },
 		} {
 			refusals = append(refusals, refusal{c.name + ", " + method, call, c.target, c.detail})
 		}

@@ -101,6 +101,8 @@ func TestArgs_AllFields(t *testing.T) {
 		},
 		`{`+heldJSON+`,"class":"permanent","reason":{"message":"m","detail":[7]}}`)
 	requireRoundTrip(t, messages.CancelArgs{Handle: held, Reason: "r"}, `{`+heldJSON+`,"reason":"r"}`)
+	requireRoundTrip(t, messages.DelayArgs{Handle: held, DelayUntil: 9}, `{`+heldJSON+`,"delay_until":9}`)
+	requireRoundTrip(t, messages.WaitChildrenArgs{Handle: held}, `{`+heldJSON+`}`)
 
 	requireRoundTrip(t,
 		messages.CancelExecutionArgs{

@@ -158,11 +158,13 @@ func TestHandleArgs_Validate(t *testing.T) {
 	foreign.Backend = messages.BackendPostgres
 	suspended.Kind = messages.HandleSuspended
 	for name, build := range map[string]func(messages.Handle) messages.Validator{
-		"renew":    func(h messages.Handle) messages.Validator { return messages.RenewArgs{Handle: h} },
-		"progress": func(h messages.Handle) messages.Validator { return messages.ProgressArgs{Handle: h} },
-		"complete": func(h messages.Handle) messages.Validator { return messages.CompleteArgs{Handle: h} },
-		"fail":     func(h messages.Handle) messages.Validator { return messages.FailArgs{Handle: h} },
-		"cancel":   func(h messages.Handle) messages.Validator { return messages.CancelArgs{Handle: h} },
+		"renew":         func(h messages.Handle) messages.Validator { return messages.RenewArgs{Handle: h} },
+		"progress":      func(h messages.Handle) messages.Validator { return messages.ProgressArgs{Handle: h} },
+		"complete":      func(h messages.Handle) messages.Validator { return messages.CompleteArgs{Handle: h} },
+		"fail":          func(h messages.Handle) messages.Validator { return messages.FailArgs{Handle: h} },
+		"cancel":        func(h messages.Handle) messages.Validator { return messages.CancelArgs{Handle: h} },
+		"delay":         func(h messages.Handle) messages.Validator { return messages.DelayArgs{Handle: h} },
+		"wait_children": func(h messages.Handle) messages.Validator { return messages.WaitChildrenArgs{Handle: h} },
 	} {
 		require.NoError(t, build(good).Validate(), name)
 		require.ErrorIs(t, build(foreign).Validate(), messages.ErrHandleFromOtherBackend, name)

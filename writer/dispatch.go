@@ -33,6 +33,10 @@ func (w *Writer) dispatch(now messages.TimestampMs, m messages.Mutation) (messag
 		return w.failExecution(now, args)
 	case messages.CancelArgs:
 		return nil, w.cancelByWorker(now, args)
+	case messages.DelayArgs:
+		return nil, w.delay(now, args)
+	case messages.WaitChildrenArgs:
+		return nil, w.waitChildren(now, args)
 	case messages.CancelExecutionArgs:
 		return w.cancelExecution(now, args)
 	case messages.CreateFlowArgs:

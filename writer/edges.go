@@ -335,9 +335,10 @@ UPDATE ff_exec_core
  WHERE rowid = ?1
    AND EXISTS (SELECT 1 FROM ff_exec_core WHERE execution_id = ?2 AND result IS NOT NULL)`
 
-// passData copies the result of the edge's upstream into the payload of its waiting downstream (04 §3.8).
+// passData copies the result of the edge's upstream into the payload of its waiting downstream (04 §3.8). Without an edge
+// there is nothing to pass.
 func (w *Writer) passData(e *edge, child *execution) error {
-	if child == nil || !child.waiting() || e.depState != "satisfied" || e.record.text("data_passing_ref") == "" {
+	if e == nil || child == nil || !child.waiting() || e.depState != "satisfied" || e.record.text("data_passing_ref") == "" {
 		return nil
 	}
 	return w.prepare(passResultSQL).int(1, child.rowid).blob(2, e.upstream[:]).exec()

@@ -122,7 +122,7 @@ SELECT count(*)
    AND downstream_eid = ?2
    AND dep_state = 'none'`
 
-// evaluateGroup is EvaluateGroup of 04 §3.5 after an edge was resolved: it fires the group at most once. Edges that are
+// evaluateGroup is EvaluateGroup of 04 §3.5 after the edge was resolved, nil when none was: it fires the group at most once. Edges that are
 // staged but not applied count as head-room, so that no verdict comes early.
 func (w *Writer) evaluateGroup(g *group, e *edge, now messages.TimestampMs) error {
 	child, err := w.findExecution(g.downstream)

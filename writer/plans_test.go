@@ -98,6 +98,7 @@ func everyStatement(t *testing.T) map[string]bool {
 			UpstreamExecutionID: create(edge[0]).ExecutionID, DownstreamExecutionID: create(edge[1]).ExecutionID,
 		})
 	}
+	m.must(messages.WaitChildrenArgs{Handle: m.claimed()})
 	note(m)
 
 	m = newMachine(t)

@@ -314,9 +314,13 @@ func (s *script) message() messages.Mutation {
 
 // held is a message of the holder of a lease.
 func (s *script) held(handle messages.Handle) messages.Mutation {
-	switch s.tape.next(13) {
+	switch s.tape.next(15) {
 	case 10, 11, 12:
 		return s.fenced(handle)
+	case 13:
+		return messages.DelayArgs{Handle: handle, DelayUntil: s.now + messages.TimestampMs(s.tape.next(20)*100)}
+	case 14:
+		return messages.WaitChildrenArgs{Handle: handle}
 	case 0:
 		return messages.RenewArgs{Handle: handle}
 	case 1:
