@@ -128,7 +128,7 @@ func (s *script) answer(reply messages.Reply, err error) string {
 		s.claimed = append(s.claimed, r.Task.Handle)
 		return s.holder(r.Task.Handle)
 	}
-	return fmt.Sprintf("%+v", reply)
+	return undrawn(fmt.Sprintf("%+v", reply))
 }
 
 func (s *script) holder(handle messages.Handle) string {
