@@ -141,6 +141,28 @@ func TestArgs_AllFields(t *testing.T) {
 			"public_state":"active","execution_kind":"k","flow_id":"`+uuidB+`","tags":{"a.b":"c"}}}`)
 }
 
+func TestGroupArgs_JSON(t *testing.T) {
+	flow, down := messages.FlowID(uuid(t, uuidB)), executionID(t, idC)
+	const group = `"flow_id":"` + uuidB + `","downstream_execution_id":"` + idC + `"`
+	requireRoundTrip(t,
+		messages.SetEdgeGroupPolicyArgs{
+			FlowID: flow, DownstreamExecutionID: down,
+			Policy: messages.EdgeDependencyPolicy{Kind: messages.Quorum, K: 2, OnSatisfied: messages.LetRun},
+		},
+		`{`+group+`,"policy":{"kind":"quorum","k":2,"on_satisfied":"let_run"}}`)
+	requireRoundTrip(t, messages.DrainSiblingCancelGroupArgs{FlowID: flow, DownstreamExecutionID: down}, `{`+group+`}`)
+	requireRoundTrip(t, messages.ReconcileSiblingCancelGroupArgs{FlowID: flow, DownstreamExecutionID: down}, `{`+group+`}`)
+
+	requireRoundTrip(t, messages.SetEdgeGroupPolicyResult{Outcome: messages.SetPolicySet}, `"Set"`)
+	requireRoundTrip(t, messages.SetEdgeGroupPolicyResult{Outcome: messages.SetPolicyAlreadySet}, `"AlreadySet"`)
+	requireRoundTrip(t,
+		messages.DrainSiblingCancelGroupResult{Outcome: messages.DrainDrained, Cancelled: 2, AlreadyTerminal: 1},
+		`{"Drained":{"cancelled":2,"already_terminal":1,"not_found":0}}`)
+	requireRoundTrip(t, messages.DrainSiblingCancelGroupResult{Outcome: messages.DrainDrainedSansGroup},
+		`{"DrainedSansGroup":{"cancelled":0,"already_terminal":0,"not_found":0}}`)
+	requireRoundTrip(t, messages.ReconcileCompletedDrain, `"completed_drain"`)
+}
+
 func TestArgs_MalformedJSON(t *testing.T) {
 	for _, test := range []struct {
 		into any

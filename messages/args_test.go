@@ -31,6 +31,10 @@ func TestMessage_Methods(t *testing.T) {
 		"stage_dependency_edge":     messages.StageDependencyEdgeArgs{},
 		"apply_dependency_to_child": messages.ApplyDependencyToChildArgs{},
 		"cancel_flow":               messages.CancelFlowArgs{},
+
+		"set_edge_group_policy":          messages.SetEdgeGroupPolicyArgs{},
+		"drain_sibling_cancel_group":     messages.DrainSiblingCancelGroupArgs{},
+		"reconcile_sibling_cancel_group": messages.ReconcileSiblingCancelGroupArgs{},
 	}
 	reads := map[string]messages.Message{
 		"describe_execution":         messages.DescribeExecutionArgs{},
@@ -268,6 +272,26 @@ func TestFlowArgs_Validate(t *testing.T) {
 			func(a *apply) { a.UpstreamExecutionID = messages.ExecutionID{} },
 		},
 	})
+}
+
+func TestGroupArgs_Validate(t *testing.T) {
+	down := executionID(t, "{fp:0}:"+uuidC)
+	type set = messages.SetEdgeGroupPolicyArgs
+	requireDetails(t, func() set { return set{DownstreamExecutionID: down} }, []invalid[set]{
+		{"downstream_execution_id: must not be empty", func(a *set) { a.DownstreamExecutionID = messages.ExecutionID{} }},
+		{"quorum_k: must be >= 1", func(a *set) { *a = set{Policy: messages.EdgeDependencyPolicy{Kind: messages.Quorum}} }},
+	})
+	for _, args := range []messages.Validator{
+		messages.DrainSiblingCancelGroupArgs{DownstreamExecutionID: down},
+		messages.ReconcileSiblingCancelGroupArgs{DownstreamExecutionID: down},
+	} {
+		require.NoError(t, args.Validate())
+	}
+	for _, args := range []messages.Validator{
+		messages.DrainSiblingCancelGroupArgs{}, messages.ReconcileSiblingCancelGroupArgs{},
+	} {
+		requireInvalid(t, args.Validate(), messages.CodeInvalidInput, "downstream_execution_id: must not be empty")
+	}
 }
 
 func TestCancelFlowArgs_Validate(t *testing.T) {

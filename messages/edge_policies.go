@@ -1,6 +1,9 @@
 package messages
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"math"
+)
 
 // EdgePolicyKind says how many dependencies an execution waits for.
 type EdgePolicyKind string
@@ -25,7 +28,21 @@ const (
 type EdgeDependencyPolicy struct {
 	Kind        EdgePolicyKind
 	K           uint32      // of quorum
-	OnSatisfied OnSatisfied // of any_of and quorum
+	OnSatisfied OnSatisfied // of any_of and quorum; "" is cancel_remaining
+}
+
+// Normalised fills in the defaults and drops what the kind does not have, so that equal policies compare equal.
+func (p EdgeDependencyPolicy) Normalised() EdgeDependencyPolicy {
+	if p.Kind != AnyOf && p.Kind != Quorum {
+		return EdgeDependencyPolicy{Kind: AllOf}
+	}
+	if p.Kind == AnyOf {
+		p.K = 0
+	}
+	if p.OnSatisfied == "" {
+		p.OnSatisfied = CancelRemaining
+	}
+	return p
 }
 
 type edgePolicyJSON struct {
@@ -36,13 +53,10 @@ type edgePolicyJSON struct {
 
 // MarshalJSON writes the fields that the kind has.
 func (p EdgeDependencyPolicy) MarshalJSON() ([]byte, error) {
-	wire := edgePolicyJSON{Kind: AllOf}
-	switch p.Kind {
-	case AllOf, "":
-	case AnyOf:
-		wire = edgePolicyJSON{Kind: p.Kind, OnSatisfied: p.OnSatisfied}
-	case Quorum:
-		wire = edgePolicyJSON{Kind: p.Kind, K: &p.K, OnSatisfied: p.OnSatisfied}
+	p = p.Normalised()
+	wire := edgePolicyJSON{Kind: p.Kind, OnSatisfied: p.OnSatisfied}
+	if p.Kind == Quorum {
+		wire.K = &p.K
 	}
 	return json.Marshal(wire)
 }
@@ -57,11 +71,15 @@ func (p *EdgeDependencyPolicy) UnmarshalJSON(text []byte) error {
 	if wire.K != nil {
 		p.K = *wire.K
 	}
-	return firstError(p.Validate())
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	*p = p.Normalised()
+	return nil
 }
 
 // DecodeEdgeDependencyPolicy reads a stored policy leniently: an unknown kind, or text that does not parse, is all_of;
-// an unknown choice is cancel_remaining; a quorum without a number is one of 1.
+// an unknown choice is cancel_remaining; a quorum without a number is one of 1, and none is above 2^31-1.
 func DecodeEdgeDependencyPolicy(text []byte) EdgeDependencyPolicy {
 	var stored edgePolicyJSON
 	if json.Unmarshal(text, &stored) != nil || stored.Kind != AnyOf && stored.Kind != Quorum {
@@ -74,13 +92,13 @@ func DecodeEdgeDependencyPolicy(text []byte) EdgeDependencyPolicy {
 	if p.Kind == Quorum {
 		p.K = 1
 		if stored.K != nil {
-			p.K = max(1, *stored.K)
+			p.K = min(max(1, *stored.K), math.MaxInt32)
 		}
 	}
 	return p
 }
 
-// Validate returns what is wrong with the policy: an unknown kind or choice, or a quorum of none.
+// Validate returns what is wrong with the policy: an unknown kind or choice, or a quorum of none or of more than 2^31-1.
 func (p EdgeDependencyPolicy) Validate() *Error {
 	switch p.Kind {
 	case AllOf, "":
@@ -89,15 +107,18 @@ func (p EdgeDependencyPolicy) Validate() *Error {
 		if p.K == 0 {
 			return InvalidField("quorum_k", "must be >= 1")
 		}
+		if p.K > math.MaxInt32 {
+			return InvalidField("quorum_k", "must be <= 2147483647")
+		}
 	case AnyOf:
 	default:
-		return InvalidField("kind", "unknown edge policy %q", string(p.Kind))
+		return InvalidField("policy", "unknown kind %s", string(p.Kind))
 	}
 	switch p.OnSatisfied {
-	case CancelRemaining, LetRun:
+	case CancelRemaining, LetRun, "":
 		return nil
 	}
-	return InvalidField("on_satisfied", "unknown choice %q", string(p.OnSatisfied))
+	return InvalidField("on_satisfied", "must be cancel_remaining or let_run")
 }
 
 // EdgeGroupState is whether the dependencies of an execution are met.

@@ -124,3 +124,34 @@ func (r *CancelFlowResult) UnmarshalJSON(text []byte) error {
 	}
 	return nil
 }
+
+// MarshalJSON writes "Set" or "AlreadySet".
+func (r SetEdgeGroupPolicyResult) MarshalJSON() ([]byte, error) {
+	return marshalOutcome(r.Outcome, nil)
+}
+
+// UnmarshalJSON reads either form.
+func (r *SetEdgeGroupPolicyResult) UnmarshalJSON(text []byte) error {
+	return unmarshalOutcome(text, &r.Outcome, &struct{}{})
+}
+
+type drainSiblingCancelGroupResultJSON struct {
+	Cancelled       int `json:"cancelled"`
+	AlreadyTerminal int `json:"already_terminal"`
+	NotFound        int `json:"not_found"`
+}
+
+// MarshalJSON writes {"Drained":{…}}, {"DrainedSansGroup":{…}} or {"AlreadyDrained":{…}}.
+func (r DrainSiblingCancelGroupResult) MarshalJSON() ([]byte, error) {
+	return marshalOutcome(r.Outcome, drainSiblingCancelGroupResultJSON{r.Cancelled, r.AlreadyTerminal, r.NotFound})
+}
+
+// UnmarshalJSON reads any of them.
+func (r *DrainSiblingCancelGroupResult) UnmarshalJSON(text []byte) error {
+	var fields drainSiblingCancelGroupResultJSON
+	if err := unmarshalOutcome(text, &r.Outcome, &fields); err != nil {
+		return err
+	}
+	r.Cancelled, r.AlreadyTerminal, r.NotFound = fields.Cancelled, fields.AlreadyTerminal, fields.NotFound
+	return nil
+}

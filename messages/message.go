@@ -95,6 +95,15 @@ func (StageDependencyEdgeArgs) Method() string { return "stage_dependency_edge" 
 // Method returns "apply_dependency_to_child".
 func (ApplyDependencyToChildArgs) Method() string { return "apply_dependency_to_child" }
 
+// Method returns "set_edge_group_policy".
+func (SetEdgeGroupPolicyArgs) Method() string { return "set_edge_group_policy" }
+
+// Method returns "drain_sibling_cancel_group".
+func (DrainSiblingCancelGroupArgs) Method() string { return "drain_sibling_cancel_group" }
+
+// Method returns "reconcile_sibling_cancel_group".
+func (ReconcileSiblingCancelGroupArgs) Method() string { return "reconcile_sibling_cancel_group" }
+
 // Method returns "cancel_flow".
 func (CancelFlowArgs) Method() string { return "cancel_flow" }
 
@@ -131,51 +140,57 @@ func (SubscribeCompletionArgs) Method() string { return "subscribe_completion" }
 // Method returns "subscribe_lease_history".
 func (SubscribeLeaseHistoryArgs) Method() string { return "subscribe_lease_history" }
 
-func (CreateExecutionArgs) isMessage()         {}
-func (ClaimArgs) isMessage()                   {}
-func (ClaimNextArgs) isMessage()               {}
-func (ClaimWaitArgs) isMessage()               {}
-func (RenewArgs) isMessage()                   {}
-func (ProgressArgs) isMessage()                {}
-func (CompleteArgs) isMessage()                {}
-func (FailArgs) isMessage()                    {}
-func (CancelArgs) isMessage()                  {}
-func (CancelExecutionArgs) isMessage()         {}
-func (ChangePriorityArgs) isMessage()          {}
-func (ReplayExecutionArgs) isMessage()         {}
-func (RevokeLeaseArgs) isMessage()             {}
-func (CreateFlowArgs) isMessage()              {}
-func (AddExecutionToFlowArgs) isMessage()      {}
-func (StageDependencyEdgeArgs) isMessage()     {}
-func (ApplyDependencyToChildArgs) isMessage()  {}
-func (CancelFlowArgs) isMessage()              {}
-func (DescribeExecutionArgs) isMessage()       {}
-func (DescribeFlowArgs) isMessage()            {}
-func (ReadExecutionStateArgs) isMessage()      {}
-func (GetExecutionResultArgs) isMessage()      {}
-func (ListExecutionsArgs) isMessage()          {}
-func (PingArgs) isMessage()                    {}
-func (ServerTimeMsArgs) isMessage()            {}
-func (WaitForFlowCancellationArgs) isMessage() {}
-func (WaitCascadeIdleArgs) isMessage()         {}
-func (SubscribeCompletionArgs) isMessage()     {}
-func (SubscribeLeaseHistoryArgs) isMessage()   {}
+func (CreateExecutionArgs) isMessage()             {}
+func (ClaimArgs) isMessage()                       {}
+func (ClaimNextArgs) isMessage()                   {}
+func (ClaimWaitArgs) isMessage()                   {}
+func (RenewArgs) isMessage()                       {}
+func (ProgressArgs) isMessage()                    {}
+func (CompleteArgs) isMessage()                    {}
+func (FailArgs) isMessage()                        {}
+func (CancelArgs) isMessage()                      {}
+func (CancelExecutionArgs) isMessage()             {}
+func (ChangePriorityArgs) isMessage()              {}
+func (ReplayExecutionArgs) isMessage()             {}
+func (RevokeLeaseArgs) isMessage()                 {}
+func (CreateFlowArgs) isMessage()                  {}
+func (AddExecutionToFlowArgs) isMessage()          {}
+func (StageDependencyEdgeArgs) isMessage()         {}
+func (ApplyDependencyToChildArgs) isMessage()      {}
+func (SetEdgeGroupPolicyArgs) isMessage()          {}
+func (DrainSiblingCancelGroupArgs) isMessage()     {}
+func (ReconcileSiblingCancelGroupArgs) isMessage() {}
+func (CancelFlowArgs) isMessage()                  {}
+func (DescribeExecutionArgs) isMessage()           {}
+func (DescribeFlowArgs) isMessage()                {}
+func (ReadExecutionStateArgs) isMessage()          {}
+func (GetExecutionResultArgs) isMessage()          {}
+func (ListExecutionsArgs) isMessage()              {}
+func (PingArgs) isMessage()                        {}
+func (ServerTimeMsArgs) isMessage()                {}
+func (WaitForFlowCancellationArgs) isMessage()     {}
+func (WaitCascadeIdleArgs) isMessage()             {}
+func (SubscribeCompletionArgs) isMessage()         {}
+func (SubscribeLeaseHistoryArgs) isMessage()       {}
 
-func (CreateExecutionArgs) isMutation()        {}
-func (ClaimArgs) isMutation()                  {}
-func (ClaimNextArgs) isMutation()              {}
-func (ClaimWaitArgs) isMutation()              {}
-func (RenewArgs) isMutation()                  {}
-func (ProgressArgs) isMutation()               {}
-func (CompleteArgs) isMutation()               {}
-func (FailArgs) isMutation()                   {}
-func (CancelArgs) isMutation()                 {}
-func (CancelExecutionArgs) isMutation()        {}
-func (ChangePriorityArgs) isMutation()         {}
-func (ReplayExecutionArgs) isMutation()        {}
-func (RevokeLeaseArgs) isMutation()            {}
-func (CreateFlowArgs) isMutation()             {}
-func (AddExecutionToFlowArgs) isMutation()     {}
-func (StageDependencyEdgeArgs) isMutation()    {}
-func (ApplyDependencyToChildArgs) isMutation() {}
-func (CancelFlowArgs) isMutation()             {}
+func (CreateExecutionArgs) isMutation()             {}
+func (ClaimArgs) isMutation()                       {}
+func (ClaimNextArgs) isMutation()                   {}
+func (ClaimWaitArgs) isMutation()                   {}
+func (RenewArgs) isMutation()                       {}
+func (ProgressArgs) isMutation()                    {}
+func (CompleteArgs) isMutation()                    {}
+func (FailArgs) isMutation()                        {}
+func (CancelArgs) isMutation()                      {}
+func (CancelExecutionArgs) isMutation()             {}
+func (ChangePriorityArgs) isMutation()              {}
+func (ReplayExecutionArgs) isMutation()             {}
+func (RevokeLeaseArgs) isMutation()                 {}
+func (CreateFlowArgs) isMutation()                  {}
+func (AddExecutionToFlowArgs) isMutation()          {}
+func (StageDependencyEdgeArgs) isMutation()         {}
+func (ApplyDependencyToChildArgs) isMutation()      {}
+func (SetEdgeGroupPolicyArgs) isMutation()          {}
+func (DrainSiblingCancelGroupArgs) isMutation()     {}
+func (ReconcileSiblingCancelGroupArgs) isMutation() {}
+func (CancelFlowArgs) isMutation()                  {}

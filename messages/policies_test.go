@@ -97,15 +97,26 @@ func TestSpec01_S44_EdgePolicyJSON(t *testing.T) {
 		messages.EdgeDependencyPolicy{Kind: messages.Quorum, K: 2, OnSatisfied: messages.CancelRemaining},
 		`{"kind":"quorum","k":2,"on_satisfied":"cancel_remaining"}`)
 	requireRoundTrip(t, messages.EdgeDependencyPolicy{Kind: messages.AllOf}, `{"kind":"all_of"}`)
-	zero, err := json.Marshal(messages.EdgeDependencyPolicy{})
-	require.NoError(t, err)
-	require.JSONEq(t, `{"kind":"all_of"}`, string(zero))
+	for policy, text := range map[messages.EdgeDependencyPolicy]string{
+		{}:                            `{"kind":"all_of"}`,
+		{Kind: messages.AnyOf}:        `{"kind":"any_of","on_satisfied":"cancel_remaining"}`,
+		{Kind: messages.Quorum, K: 2}: `{"kind":"quorum","k":2,"on_satisfied":"cancel_remaining"}`,
+		{Kind: messages.AllOf, K: 2, OnSatisfied: messages.LetRun}: `{"kind":"all_of"}`,
+	} {
+		wire, err := json.Marshal(policy)
+		require.NoError(t, err)
+		require.JSONEq(t, text, string(wire))
+		var back messages.EdgeDependencyPolicy
+		require.NoError(t, json.Unmarshal(wire, &back))
+		require.Equal(t, policy.Normalised(), back)
+	}
 
 	for text, detail := range map[string]string{
 		`{"kind":"quorum","k":0,"on_satisfied":"let_run"}`: "quorum_k: must be >= 1",
 		`{"kind":"quorum","on_satisfied":"let_run"}`:       "quorum_k: must be >= 1",
-		`{"kind":"some"}`:   `kind: unknown edge policy "some"`,
-		`{"kind":"any_of"}`: `on_satisfied: unknown choice ""`,
+		`{"kind":"quorum","k":2147483648}`:                 "quorum_k: must be <= 2147483647",
+		`{"kind":"some"}`:                                  "policy: unknown kind some",
+		`{"kind":"any_of","on_satisfied":"wait"}`:          "on_satisfied: must be cancel_remaining or let_run",
 	} {
 		var policy messages.EdgeDependencyPolicy
 		requireInvalid(t, json.Unmarshal([]byte(text), &policy), messages.CodeInvalidInput, detail)

@@ -25,13 +25,13 @@ type batch struct {
 	completions []messages.CompletionEvent
 	leases      []messages.LeaseHistoryEvent
 	claimable   []claimable // what became claimable since waiting claims were last tried
-	queued      []messages.EventID
+	queued      []hop
 	served      []Served
 	offers      int // executions that were offered to a waiting claim within the step that creates them
 
 	// What the writer remembers, as it was when the batch began.
 	deadlines deadlines
-	attempts  map[messages.EventID]int
+	attempts  map[hop]int
 }
 
 // entry is one thing that the batch did, to be done again if need be.
@@ -41,7 +41,7 @@ type entry struct {
 	do     func()
 }
 
-func (b *batch) begin(d deadlines, attempts map[messages.EventID]int) {
+func (b *batch) begin(d deadlines, attempts map[hop]int) {
 	b.careful, b.deadlines, b.attempts = false, d, maps.Clone(attempts)
 	b.entries = b.entries[:0]
 	b.forget()

@@ -16,15 +16,26 @@ const (
 	hopAttempts = 3
 )
 
-// hopQueue holds the completions whose children have not all heard of them, oldest first. It is rebuilt from
-// dispatched_at_ms at start, so it may be lost at any time.
-type hopQueue struct {
-	events   []messages.EventID
-	stale    bool                     // a batch was rolled back since: the next one reads them again
-	attempts map[messages.EventID]int // of hops that have failed; at hopAttempts the event is given up
+// hop is work that follows from a commit: a completion whose children have not all heard of it, or, without one, a group
+// whose siblings are to be cancelled.
+type hop struct {
+	event messages.EventID
+	group groupKey
 }
 
-func (q *hopQueue) push(events []messages.EventID) { q.events = append(q.events, events...) }
+type groupKey struct {
+	flow       messages.FlowID
+	downstream [16]byte
+}
+
+// hopQueue holds the hops, oldest first. It is rebuilt from the rows at start, so it may be lost at any time.
+type hopQueue struct {
+	hops     []hop
+	stale    bool        // a batch was rolled back since: the next one reads them again
+	attempts map[hop]int // of hops that have failed; at hopAttempts one is given up
+}
+
+func (q *hopQueue) push(hops []hop) { q.hops = append(q.hops, hops...) }
 
 // undispatchedSQL is served by ff_completion_event_pending_dispatch_idx.
 const undispatchedSQL = `
@@ -33,27 +44,44 @@ SELECT event_id
  WHERE dispatched_at_ms IS NULL
  ORDER BY event_id`
 
-// readHops queues what is committed, not dispatched and not given up: what a crash left, or a batch that was rolled back.
+// pendingGroupsSQL is served by ff_pending_cancel_groups_enqueued_idx.
+const pendingGroupsSQL = `
+SELECT flow_id, downstream_eid
+  FROM ff_pending_cancel_groups
+ WHERE partition_key = 0
+ ORDER BY enqueued_at_ms`
+
+// readHops queues what is committed, not done and not given up: what a crash left, or a batch that was rolled back.
 func (w *Writer) readHops() error {
-	w.hops.events = w.hops.events[:0]
-	s := w.prepare(undispatchedSQL)
-	err := s.each(func() error {
-		if event := messages.EventID(s.stmt.ColumnInt64(0)); w.hops.attempts[event] < hopAttempts {
-			w.hops.events = append(w.hops.events, event)
+	w.hops.hops = w.hops.hops[:0]
+	add := func(h hop) {
+		if w.hops.attempts[h] < hopAttempts {
+			w.hops.hops = append(w.hops.hops, h)
 		}
+	}
+	events := w.prepare(undispatchedSQL)
+	err := events.each(func() error {
+		add(hop{event: messages.EventID(events.stmt.ColumnInt64(0))})
 		return nil
 	})
+	if err == nil {
+		groups := w.prepare(pendingGroupsSQL)
+		err = groups.each(func() error {
+			add(hop{group: groupKey{groups.columnUUID(0), groups.columnUUID(1)}})
+			return nil
+		})
+	}
 	w.hops.stale = err != nil
 	return err
 }
 
-// HasHops reports whether completions wait for their cascade, those of the open batch included. After a rollback it says
+// HasHops reports whether a part of the cascade is left to do, that of the open batch included. After a rollback it says
 // true until the next batch knows better.
-func (w *Writer) HasHops() bool { return w.hops.stale || len(w.hops.events)+len(w.batch.queued) > 0 }
+func (w *Writer) HasHops() bool { return w.hops.stale || len(w.hops.hops)+len(w.batch.queued) > 0 }
 
 // Hop runs one hop of the cascade in its own savepoint: the next completion releases or skips up to hopEdges of its
-// children. Children that it skips are queued as further completions. A hop that fails leaves no trace, never undoes the
-// completion that caused it, and is tried again.
+// children, or the next group has up to hopMembers of its siblings cancelled. Executions that end by it are queued as
+// further completions. A hop that fails leaves no trace, never undoes what caused it, and is tried again.
 func (w *Writer) Hop(now messages.TimestampMs) {
 	w.run("cascade", nil, func() { w.hop(now) })
 }
@@ -75,56 +103,60 @@ func (w *Writer) Recover(now messages.TimestampMs) error {
 }
 
 func (w *Writer) hop(now messages.TimestampMs) {
-	event, ok := w.nextHop()
+	next, ok := w.nextHop()
 	if !ok {
 		return
 	}
 	done := false
 	err := w.step("cascade", func() (err error) {
-		done, err = w.dispatchCompletion(event, now)
+		done, err = w.runHop(next, now)
 		return err
 	})
 	switch {
 	case w.batch.dirty: // All of the batch runs again, with the queue as it was.
 		return
 	case err == nil && !done:
-		w.hops.events = slices.Insert(w.hops.events, 0, event)
+		w.hops.hops = slices.Insert(w.hops.hops, 0, next)
 	case err == nil:
-		delete(w.hops.attempts, event)
+		delete(w.hops.attempts, next)
 	case w.lost != nil:
-		w.hops.events = append(w.hops.events, event)
+		w.hops.push([]hop{next})
 	default:
-		w.retryHop(event, err)
+		w.retryHop(next, err)
 	}
 	w.serveWaiting(now)
 }
 
-// nextHop takes the oldest completion. One of the open batch may be dispatched before it commits: then both are durable
-// together.
-func (w *Writer) nextHop() (messages.EventID, bool) {
-	if len(w.hops.events) > 0 {
-		event := w.hops.events[0]
-		w.hops.events = w.hops.events[1:]
-		return event, true
+// nextHop takes the oldest. One of the open batch may run before it commits: then both are durable together.
+func (w *Writer) nextHop() (next hop, ok bool) {
+	for _, queue := range []*[]hop{&w.hops.hops, &w.batch.queued} {
+		if len(*queue) > 0 {
+			next, *queue = (*queue)[0], (*queue)[1:]
+			return next, true
+		}
 	}
-	if len(w.batch.queued) > 0 {
-		event := w.batch.queued[0]
-		w.batch.queued = w.batch.queued[1:]
-		return event, true
-	}
-	return 0, false
+	return next, false
 }
 
-func (w *Writer) retryHop(event messages.EventID, cause error) {
-	if w.hops.attempts == nil {
-		w.hops.attempts = map[messages.EventID]int{}
+func (w *Writer) runHop(h hop, now messages.TimestampMs) (done bool, err error) {
+	if h.event != 0 {
+		return w.dispatchCompletion(h.event, now)
 	}
-	w.hops.attempts[event]++
-	if w.hops.attempts[event] < hopAttempts {
-		w.hops.events = append(w.hops.events, event)
+	_, done, err = w.drain(h.group, hopMembers, now)
+	return done, err
+}
+
+func (w *Writer) retryHop(failed hop, cause error) {
+	if w.hops.attempts == nil {
+		w.hops.attempts = map[hop]int{}
+	}
+	w.hops.attempts[failed]++
+	if w.hops.attempts[failed] < hopAttempts {
+		w.hops.push([]hop{failed})
 		return
 	}
-	w.log.Warn("a completion could not be dispatched", "event_id", int64(event), "error", cause)
+	w.log.Warn("a hop of the cascade failed", "event_id", int64(failed.event), "flow_id", failed.group.flow.String(),
+		"error", cause)
 }
 
 const loadCompletionSQL = `
@@ -160,7 +192,7 @@ func (w *Writer) dispatchCompletion(event messages.EventID, now messages.Timesta
 		if err != nil {
 			return false, err
 		}
-		if err := w.resolveEdge(e, g, r, now); err != nil {
+		if _, err := w.resolveEdge(e, g, r, now); err != nil {
 			return false, err
 		}
 	}

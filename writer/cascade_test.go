@@ -8,29 +8,32 @@ import (
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
-// pair builds a flow in which the second execution depends on the first, and claims the first.
-func (m *machine) pair() (first messages.Handle, second messages.ExecutionID) {
+// chain builds a flow of n executions, each of which depends on the one before it, and claims the first.
+func (m *machine) chain(n byte) (first messages.Handle) {
 	m.t.Helper()
-	flow := messages.NewFlowID()
+	flow := messages.FlowID{0: 0xf4, 6: 0x40, 8: 0x80}
 	m.must(messages.CreateFlowArgs{FlowID: flow, Namespace: "default"})
-	for n := range byte(2) {
-		m.must(create(n + 1))
-		m.must(messages.AddExecutionToFlowArgs{FlowID: flow, ExecutionID: create(n + 1).ExecutionID})
+	for i := range n {
+		m.must(create(i))
+		m.must(messages.AddExecutionToFlowArgs{FlowID: flow, ExecutionID: create(i).ExecutionID})
 	}
-	edge := messages.NewEdgeID()
-	upstream, downstream := create(1).ExecutionID, create(2).ExecutionID
-	m.must(messages.StageDependencyEdgeArgs{
-		FlowID: flow, EdgeID: edge, UpstreamExecutionID: upstream, DownstreamExecutionID: downstream, ExpectedGraphRevision: 2,
-	})
-	m.must(messages.ApplyDependencyToChildArgs{
-		FlowID: flow, EdgeID: edge, UpstreamExecutionID: upstream, DownstreamExecutionID: downstream,
-	})
-	return m.claimed(), downstream
+	for i := range n - 1 {
+		edge := messages.EdgeID{0: 0xed, 6: 0x40, 8: 0x80, 15: i}
+		upstream, downstream := create(i).ExecutionID, create(i+1).ExecutionID
+		m.must(messages.StageDependencyEdgeArgs{
+			FlowID: flow, EdgeID: edge, UpstreamExecutionID: upstream, DownstreamExecutionID: downstream,
+			ExpectedGraphRevision: uint64(n) + uint64(i),
+		})
+		m.must(messages.ApplyDependencyToChildArgs{
+			FlowID: flow, EdgeID: edge, UpstreamExecutionID: upstream, DownstreamExecutionID: downstream,
+		})
+	}
+	return m.claimed()
 }
 
 func TestSpec04_S27_ACrashBeforeTheHopIsRecovered(t *testing.T) {
 	m := newMachine(t)
-	first, _ := m.pair()
+	first := m.chain(2)
 	require.NoError(t, m.Begin())
 	require.NoError(t, m.Apply(m.now, messages.CompleteArgs{Handle: first}).Err)
 	_, err := m.Commit()
@@ -48,7 +51,7 @@ func TestSpec04_S27_ACrashBeforeTheHopIsRecovered(t *testing.T) {
 
 func TestSpec04_S29_AFailingHopIsTriedAgainAndThenLeft(t *testing.T) {
 	m := newMachine(t)
-	first, _ := m.pair()
+	first := m.chain(2)
 	require.NoError(t, m.conn.Exec(`CREATE TRIGGER refuse BEFORE UPDATE OF resolved_at_ms ON ff_edge
 		BEGIN SELECT RAISE(ABORT, 'refused'); END`))
 	m.must(messages.CompleteArgs{Handle: first}) // apply runs hops until none is left.
@@ -62,4 +65,19 @@ func TestSpec04_S29_AFailingHopIsTriedAgainAndThenLeft(t *testing.T) {
 	require.NoError(t, m.Recover(m.now))
 	require.Equal(t, []string{"completed", "waiting"},
 		m.query("SELECT public_state FROM ff_exec_core ORDER BY execution_id"))
+}
+
+func TestSpec04_S28_ACrashAfterTheFirstHopOfAChainIsRecovered(t *testing.T) {
+	m := newMachine(t)
+	handle := m.chain(3)
+	m.commitWith(messages.FailArgs{Handle: handle, Class: messages.FailurePermanent}, 1)
+	require.Equal(t, []string{"failed", "skipped", "waiting_children"},
+		m.query("SELECT public_state FROM ff_exec_core ORDER BY execution_id"))
+	require.Len(t, m.query("SELECT event_id FROM ff_completion_event WHERE dispatched_at_ms IS NULL"), 1)
+
+	m.restart()
+	require.NoError(t, m.Recover(m.now))
+	require.Equal(t, []string{"failed", "skipped", "skipped"},
+		m.query("SELECT public_state FROM ff_exec_core ORDER BY execution_id"))
+	require.Empty(t, m.query("SELECT event_id FROM ff_completion_event WHERE dispatched_at_ms IS NULL"))
 }

@@ -47,6 +47,12 @@ func (w *Writer) dispatch(now messages.TimestampMs, m messages.Mutation) (messag
 		return w.stageDependencyEdge(now, args)
 	case messages.ApplyDependencyToChildArgs:
 		return w.applyDependencyToChild(now, args)
+	case messages.SetEdgeGroupPolicyArgs:
+		return w.setEdgeGroupPolicy(args)
+	case messages.DrainSiblingCancelGroupArgs:
+		return w.drainSiblingCancelGroup(now, args)
+	case messages.ReconcileSiblingCancelGroupArgs:
+		return w.reconcileSiblingCancelGroup(args)
 	case messages.CancelFlowArgs:
 		return w.cancelFlow(now, args)
 	case messages.ChangePriorityArgs:

@@ -275,8 +275,7 @@ func (w *Writer) settleEdge(e *edge, g *group, now messages.TimestampMs) error {
 		if err != nil {
 			return err
 		}
-		resolution := resolution{outcome: upstream.outcome(a)}
-		if err := w.resolveEdge(e, g, resolution, now); err != nil {
+		if _, err := w.resolveEdge(e, g, resolution{outcome: upstream.outcome(a)}, now); err != nil {
 			return err
 		}
 	}
@@ -300,11 +299,15 @@ type resolution struct {
 	event   messages.EventID
 }
 
-// resolveEdge is ResolveEdge of 04 §3.6: the edge counts once, in the group of its downstream.
-func (w *Writer) resolveEdge(e *edge, g *group, r resolution, now messages.TimestampMs) error {
-	if e.depState != "unsatisfied" || r.event != 0 && int64(r.event) <= e.resetEventID {
-		return nil
-	}
+// effect is what the resolution of an edge did to the child.
+type effect struct {
+	childSkipped bool
+	dataInjected bool
+}
+
+// resolveEdge is ResolveEdge of 04 §3.6 for an edge that is unsatisfied, and was not reset since the event: it counts
+// once, in the group of its downstream.
+func (w *Writer) resolveEdge(e *edge, g *group, r resolution, now messages.TimestampMs) (effect, error) {
 	e.depState, e.outcome = "impossible", r.outcome
 	switch r.outcome {
 	case "success":
@@ -324,22 +327,30 @@ func (w *Writer) resolveEdge(e *edge, g *group, r resolution, now messages.Times
 		int(5, int64(r.event)).
 		exec()
 	if err != nil {
-		return err
+		return effect{}, err
 	}
 	return w.evaluateGroup(g, e, now)
 }
 
+// passResultSQL is served by ff_exec_core_execution_idx.
 const passResultSQL = `
 UPDATE ff_exec_core
-   SET payload = (SELECT result FROM ff_exec_core WHERE execution_id = ?2)
- WHERE rowid = ?1
-   AND EXISTS (SELECT 1 FROM ff_exec_core WHERE execution_id = ?2 AND result IS NOT NULL)`
+   SET payload = upstream.result
+  FROM ff_exec_core AS upstream
+ WHERE ff_exec_core.rowid = ?1
+   AND upstream.execution_id = ?2
+   AND upstream.result IS NOT NULL`
 
 // passData copies the result of the edge's upstream into the payload of its waiting downstream (04 §3.8). Without an edge
 // there is nothing to pass.
-func (w *Writer) passData(e *edge, child *execution) error {
-	if e == nil || child == nil || !child.waiting() || e.depState != "satisfied" || e.record.text("data_passing_ref") == "" {
-		return nil
+func (w *Writer) passData(e *edge) (passed bool, err error) {
+	if e == nil || e.depState != "satisfied" || e.record.text("data_passing_ref") == "" {
+		return false, nil
 	}
-	return w.prepare(passResultSQL).int(1, child.rowid).blob(2, e.upstream[:]).exec()
+	child, err := w.findExecution(e.downstream)
+	if err != nil || child == nil || !child.waiting() {
+		return false, err
+	}
+	err = w.prepare(passResultSQL).int(1, child.rowid).blob(2, e.upstream[:]).exec()
+	return w.conn.Changes() > 0, err
 }

@@ -79,11 +79,7 @@ UPDATE ff_edge_group
 func (w *Writer) storeGroup(g *group) error {
 	var s *statement
 	if g.rowid == 0 {
-		policy, err := g.policy.MarshalJSON()
-		if err != nil {
-			return messages.BugError(err.Error())
-		}
-		s = w.prepare(insertGroupSQL).blob(1, g.flow[:]).blob(2, g.downstream[:]).rawText(3, policy)
+		s = w.prepare(insertGroupSQL).blob(1, g.flow[:]).blob(2, g.downstream[:]).text(3, storedPolicy(g.policy))
 	} else {
 		s = w.prepare(storeGroupSQL).int(1, g.rowid)
 	}
@@ -122,47 +118,75 @@ SELECT count(*)
    AND downstream_eid = ?2
    AND dep_state = 'none'`
 
-// evaluateGroup is EvaluateGroup of 04 §3.5 after the edge was resolved, nil when none was: it fires the group at most once. Edges that are
-// staged but not applied count as head-room, so that no verdict comes early.
-func (w *Writer) evaluateGroup(g *group, e *edge, now messages.TimestampMs) error {
-	child, err := w.findExecution(g.downstream)
-	if err != nil {
-		return err
+// verdict is what the policy makes of the counters. Edges that are staged but not applied count as head-room, so that no
+// verdict comes early. They can only put one off, so they are counted only where there is one.
+func (w *Writer) verdict(g *group) (messages.EdgeGroupState, error) {
+	counts := messages.DependencyCounts{
+		Satisfied: count32(g.success), Failed: count32(g.fail), Skipped: count32(g.skip), Running: count32(g.running),
 	}
+	verdict := g.policy.Evaluate(counts)
+	if verdict == messages.EdgeGroupPending {
+		return verdict, nil
+	}
+	s := w.prepare(unappliedSQL).blob(1, g.flow[:]).blob(2, g.downstream[:])
+	_, err := s.one(func() { counts.Running = count32(g.running + s.stmt.ColumnInt64(0)) })
+	return g.policy.Evaluate(counts), err
+}
+
+// evaluateGroup is EvaluateGroup of 04 §3.5 after the edge was resolved, nil when none was: it fires the group at most
+// once.
+func (w *Writer) evaluateGroup(g *group, e *edge, now messages.TimestampMs) (did effect, err error) {
 	if g.policy.Kind == messages.AllOf {
-		if err := w.passData(e, child); err != nil {
-			return err
+		if did.dataInjected, err = w.passData(e); err != nil {
+			return did, err
 		}
 	}
 	if g.state != "pending" {
-		return w.storeGroup(g)
+		return did, w.storeGroup(g)
 	}
-	unapplied := int64(0)
-	s := w.prepare(unappliedSQL).blob(1, g.flow[:]).blob(2, g.downstream[:])
-	if _, err := s.one(func() { unapplied = s.stmt.ColumnInt64(0) }); err != nil {
-		return err
+	verdict, err := w.verdict(g)
+	if err != nil {
+		return did, err
 	}
-	g.state = string(g.policy.Evaluate(messages.DependencyCounts{
-		Satisfied: count32(g.success), Failed: count32(g.fail), Skipped: count32(g.skip), Running: count32(g.running + unapplied),
-	}))
-	if g.state == "satisfied" {
+	g.state = string(verdict)
+	if verdict == messages.EdgeGroupSatisfied {
 		g.satisfiedAt = at(now)
 	}
-	if err := w.storeGroup(g); err != nil || child == nil {
-		return err
+	if err := w.storeGroup(g); err != nil || verdict == messages.EdgeGroupPending {
+		return did, err
 	}
-	switch g.state {
-	case "satisfied":
-		if g.policy.Kind != messages.AllOf {
-			if err := w.passData(e, child); err != nil {
-				return err
-			}
+	return w.fire(g, e, did, now)
+}
+
+// fire gives the child of a group its verdict, and has the upstreams cancelled that nobody waits for any more.
+func (w *Writer) fire(g *group, e *edge, did effect, now messages.TimestampMs) (effect, error) {
+	satisfied := g.state == "satisfied"
+	if satisfied && g.policy.Kind != messages.AllOf {
+		var err error
+		if did.dataInjected, err = w.passData(e); err != nil {
+			return did, err
 		}
-		return w.releaseChild(child, now)
-	case "impossible":
-		return w.skip(child, now)
 	}
-	return nil
+	child, err := w.findExecution(g.downstream)
+	if err != nil {
+		return did, err
+	}
+	switch {
+	case child == nil:
+	case satisfied:
+		err = w.releaseChild(child, now)
+	default:
+		did.childSkipped = !child.terminal()
+		err = w.skip(child, now)
+	}
+	if err != nil || g.policy.Kind == messages.AllOf || g.policy.OnSatisfied != messages.CancelRemaining {
+		return did, err
+	}
+	var resolved [16]byte
+	if e != nil {
+		resolved = e.upstream
+	}
+	return did, w.flagSiblings(g, resolved, now)
 }
 
 // gateChild is GateChild of 04 §3.1: a waiting downstream is blocked until its group fires.

@@ -41,7 +41,7 @@ func (w *Writer) emitCompletion(x *execution, outcome string, occurred, now mess
 	}
 	if x.inFlow {
 		event.FlowID = &x.flow
-		w.batch.queued = append(w.batch.queued, event.EventID)
+		w.batch.queued = append(w.batch.queued, hop{event: event.EventID})
 	}
 	w.batch.completions = append(w.batch.completions, event)
 	return nil

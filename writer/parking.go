@@ -70,7 +70,8 @@ func (w *Writer) reopenGroup(x *execution, now messages.TimestampMs) error {
 	if slices.ContainsFunc(edges, (*edge).open) {
 		return w.storeGroup(g)
 	}
-	return w.evaluateGroup(g, nil, now)
+	_, err = w.evaluateGroup(g, nil, now)
+	return err
 }
 
 // open reports whether the edge is still to be settled.

@@ -99,6 +99,17 @@ func everyStatement(t *testing.T) map[string]bool {
 		})
 	}
 	m.must(messages.WaitChildrenArgs{Handle: m.claimed()})
+	for _, k := range []uint32{3, 2} {
+		m.must(messages.SetEdgeGroupPolicyArgs{
+			FlowID: flow, DownstreamExecutionID: create(9).ExecutionID,
+			Policy: messages.EdgeDependencyPolicy{Kind: messages.Quorum, K: k},
+		})
+	}
+	note(m)
+
+	m = newMachine(t)
+	m.fanIn(70, messages.EdgeDependencyPolicy{Kind: messages.AnyOf}) // More siblings than one hop cancels.
+	m.must(messages.CompleteArgs{Handle: m.claimed()})
 	note(m)
 
 	m = newMachine(t)

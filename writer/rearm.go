@@ -34,18 +34,6 @@ UPDATE ff_edge
        reset_event_id = coalesce((SELECT max(event_id) FROM ff_completion_event), 0)
  WHERE rowid = ?1`
 
-const clearSiblingsSQL = `
-UPDATE ff_edge_group
-   SET cancel_siblings_pending_flag = 0,
-       cancel_siblings_pending_members = '[]'
- WHERE rowid = ?1`
-
-const deletePendingGroupSQL = `
-DELETE FROM ff_pending_cancel_groups
- WHERE partition_key = 0
-   AND flow_id = ?1
-   AND downstream_eid = ?2`
-
 // rearm makes the dependencies of a replayed member count anew (04 §9.3): what could no longer be met is waited for
 // again, or is met if its upstream has succeeded by now. It returns how many groups that were.
 func (w *Writer) rearm(x *execution, now messages.TimestampMs) (groups int64, err error) {
@@ -82,10 +70,10 @@ func (w *Writer) storeRearmed(g *group) error {
 	if err := w.storeGroup(g); err != nil {
 		return err
 	}
-	if err := w.prepare(clearSiblingsSQL).int(1, g.rowid).exec(); err != nil {
+	if err := w.unflag(g.rowid); err != nil {
 		return err
 	}
-	return w.prepare(deletePendingGroupSQL).blob(1, g.flow[:]).blob(2, g.downstream[:]).exec()
+	return w.dequeueGroup(groupKey{g.flow, g.downstream})
 }
 
 // resolveSucceeded settles the edges whose upstream has succeeded in the meantime. One that has ended otherwise is waited
@@ -104,7 +92,7 @@ func (w *Writer) resolveSucceeded(edges []*edge, g *group, now messages.Timestam
 			return err
 		}
 		if outcome := upstream.outcome(a); outcome == "success" {
-			if err := w.resolveEdge(e, g, resolution{outcome: outcome}, now); err != nil {
+			if _, err := w.resolveEdge(e, g, resolution{outcome: outcome}, now); err != nil {
 				return err
 			}
 		}

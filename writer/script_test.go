@@ -196,6 +196,14 @@ func (s *script) build() {
 			return messages.AddExecutionToFlowArgs{FlowID: flow, ExecutionID: members[i]}
 		})
 	}
+	for _, member := range members[1:] {
+		if s.tape.flip(2) {
+			policy := s.policy(len(members))
+			s.coming = append(s.coming, func() messages.Mutation {
+				return messages.SetEdgeGroupPolicyArgs{FlowID: flow, DownstreamExecutionID: member, Policy: policy}
+			})
+		}
+	}
 	backwards := s.tape.flip(2)
 	for n := 1; n < len(members); n++ {
 		down := n
@@ -263,7 +271,7 @@ func (s *script) note(m messages.Mutation) {
 
 // message is the next message of the tape, nil when it is about something that is not there.
 func (s *script) message() messages.Mutation {
-	switch s.tape.next(32) {
+	switch s.tape.next(34) {
 	case 0, 1, 2, 21, 23:
 		return s.create()
 	case 3, 4, 5:
@@ -308,8 +316,33 @@ func (s *script) message() messages.Mutation {
 		return messages.ReplayExecutionArgs{ExecutionID: s.known(s.created)}
 	case 31:
 		return messages.RevokeLeaseArgs{ExecutionID: s.known(s.created), Reason: "enough"}
+	case 32:
+		if len(s.edges) > 0 {
+			edge := s.edges[len(s.edges)-1-min(s.tape.next(4), len(s.edges)-1)]
+			if s.tape.flip(2) {
+				return messages.ReconcileSiblingCancelGroupArgs{
+					FlowID: edge.FlowID, DownstreamExecutionID: edge.DownstreamExecutionID,
+				}
+			}
+			return messages.DrainSiblingCancelGroupArgs{FlowID: edge.FlowID, DownstreamExecutionID: edge.DownstreamExecutionID}
+		}
+	case 33:
+		return messages.SetEdgeGroupPolicyArgs{
+			FlowID: s.flow(), DownstreamExecutionID: s.known(s.created), Policy: s.policy(3),
+		}
 	}
 	return nil
+}
+
+// policy is one for a group of about n edges.
+func (s *script) policy(n int) messages.EdgeDependencyPolicy {
+	policy := messages.EdgeDependencyPolicy{Kind: []messages.EdgePolicyKind{
+		messages.AllOf, messages.AnyOf, messages.Quorum,
+	}[s.tape.next(3)], K: uint32(1 + s.tape.next(n))}
+	if s.tape.flip(2) {
+		policy.OnSatisfied = messages.LetRun
+	}
+	return policy
 }
 
 // held is a message of the holder of a lease.

@@ -1,0 +1,90 @@
+package writer_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/flowfabric/ffsqlite/messages"
+)
+
+// fanIn builds a flow in which the last of n+1 executions depends on all others, under the policy.
+func (m *machine) fanIn(n byte, policy messages.EdgeDependencyPolicy) (child messages.ExecutionID) {
+	m.t.Helper()
+	flow := messages.FlowID{0: 0xf3, 6: 0x40, 8: 0x80}
+	child = create(n).ExecutionID
+	m.must(messages.CreateFlowArgs{FlowID: flow, Namespace: "default"})
+	m.must(messages.SetEdgeGroupPolicyArgs{FlowID: flow, DownstreamExecutionID: child, Policy: policy})
+	for i := range n + 1 {
+		m.must(create(i))
+		m.must(messages.AddExecutionToFlowArgs{FlowID: flow, ExecutionID: create(i).ExecutionID})
+	}
+	for i := range n {
+		edge := messages.EdgeID{0: 0xed, 6: 0x40, 8: 0x80, 15: i}
+		m.must(messages.StageDependencyEdgeArgs{
+			FlowID: flow, EdgeID: edge, UpstreamExecutionID: create(i).ExecutionID, DownstreamExecutionID: child,
+			ExpectedGraphRevision: uint64(n) + 1 + uint64(i),
+		})
+		m.must(messages.ApplyDependencyToChildArgs{
+			FlowID: flow, EdgeID: edge, UpstreamExecutionID: create(i).ExecutionID, DownstreamExecutionID: child,
+		})
+	}
+	return child
+}
+
+// commitWith commits one message and n hops of the cascade, as a process does that dies then.
+func (m *machine) commitWith(message messages.Mutation, n int) {
+	m.t.Helper()
+	require.NoError(m.t, m.Begin())
+	require.NoError(m.t, m.Apply(m.now, message).Err)
+	for range n {
+		m.Hop(m.now)
+	}
+	_, err := m.Commit()
+	require.NoError(m.t, err)
+}
+
+const publicStates = "SELECT public_state || ' ' || count(*) FROM ff_exec_core GROUP BY public_state ORDER BY public_state"
+
+func TestSpec04_S52_ACrashBetweenFlagAndDrainIsRecovered(t *testing.T) {
+	m := newMachine(t)
+	m.fanIn(5, messages.EdgeDependencyPolicy{Kind: messages.AnyOf, OnSatisfied: messages.CancelRemaining})
+	m.commitWith(messages.CompleteArgs{Handle: m.claimed()}, 1)
+	require.Equal(t, []string{"completed 1", "waiting 5"}, m.query(publicStates))
+	require.Equal(t, []string{"1 4"}, m.query(
+		"SELECT cancel_siblings_pending_flag || ' ' || json_array_length(cancel_siblings_pending_members) FROM ff_edge_group"))
+	require.Len(t, m.query("SELECT flow_id FROM ff_pending_cancel_groups"), 1)
+
+	m.restart()
+	require.True(t, m.HasHops())
+	require.NoError(t, m.Recover(m.now))
+	require.Equal(t, []string{"cancelled 4", "completed 1", "waiting 1"}, m.query(publicStates))
+	require.Equal(t, []string{"0 []"}, m.query(
+		"SELECT cancel_siblings_pending_flag || ' ' || cancel_siblings_pending_members FROM ff_edge_group"))
+	require.Empty(t, m.query("SELECT flow_id FROM ff_pending_cancel_groups"))
+	require.Equal(t, []string{"1 4 0 0"}, m.query(
+		"SELECT success_count || ' ' || fail_count || ' ' || skip_count || ' ' || running_count FROM ff_edge_group"))
+}
+
+func TestDrain_ACrashInTheMiddleOfALargeGroup(t *testing.T) {
+	m := newMachine(t)
+	m.fanIn(150, messages.EdgeDependencyPolicy{Kind: messages.AnyOf, OnSatisfied: messages.CancelRemaining})
+	m.commitWith(messages.CompleteArgs{Handle: m.claimed()}, 2) // The dispatch, and the first part of the drain.
+	require.Equal(t, []string{"cancelled 64", "completed 1", "waiting 86"}, m.query(publicStates))
+	require.Equal(t, []string{"85"}, m.query("SELECT json_array_length(cancel_siblings_pending_members) FROM ff_edge_group"))
+	m.restart()
+	require.NoError(t, m.Recover(m.now))
+	require.Equal(t, []string{"cancelled 149", "completed 1", "waiting 1"}, m.query(publicStates))
+	require.Len(t, m.query("SELECT event_id FROM ff_completion_event WHERE outcome = 'cancelled'"), 149)
+}
+
+func TestDrain_AnUnreadableListIsLeft(t *testing.T) {
+	m := newMachine(t)
+	m.fanIn(3, messages.EdgeDependencyPolicy{Kind: messages.AnyOf, OnSatisfied: messages.CancelRemaining})
+	m.commitWith(messages.CompleteArgs{Handle: m.claimed()}, 1)
+	require.NoError(t, m.conn.Exec("UPDATE ff_edge_group SET cancel_siblings_pending_members = 'x'"))
+	require.NoError(t, m.Recover(m.now))
+	require.False(t, m.HasHops())
+	require.Equal(t, []string{"completed 1", "waiting 3"}, m.query(publicStates))
+	require.Len(t, m.query("SELECT flow_id FROM ff_pending_cancel_groups"), 1)
+}
