@@ -46,6 +46,32 @@ func (b *Backend) DescribeFlow(ctx context.Context, id messages.FlowID) (*messag
 	return call[*messages.FlowSnapshot](ctx, b, messages.DescribeFlowArgs{FlowID: id})
 }
 
+// ListFlows returns a page of flows in the order of their ids, strictly after the cursor. Limit 0 gives an empty page.
+// NextCursor is set if and only if more follow.
+func (b *Backend) ListFlows(ctx context.Context, args messages.ListFlowsArgs) (messages.ListFlowsResult, error) {
+	return call[messages.ListFlowsResult](ctx, b, args)
+}
+
+// ListEdges returns the edges of a flow that leave a member, or that lead to it, in the order of their ids; it is empty
+// when the flow or the member does not exist. Staged edges are listed, too.
+func (b *Backend) ListEdges(
+	ctx context.Context, flow messages.FlowID, direction messages.EdgeDirection,
+) ([]messages.EdgeSnapshot, error) {
+	return call[[]messages.EdgeSnapshot](ctx, b, messages.ListEdgesArgs{FlowID: flow, Direction: direction})
+}
+
+// DescribeEdge returns a snapshot of one edge, nil when the flow has none with this id.
+func (b *Backend) DescribeEdge(
+	ctx context.Context, flow messages.FlowID, edge messages.EdgeID,
+) (*messages.EdgeSnapshot, error) {
+	return call[*messages.EdgeSnapshot](ctx, b, messages.DescribeEdgeArgs{FlowID: flow, EdgeID: edge})
+}
+
+// ResolveExecutionFlowID returns the flow of an execution, nil when it is in none or does not exist.
+func (b *Backend) ResolveExecutionFlowID(ctx context.Context, id messages.ExecutionID) (*messages.FlowID, error) {
+	return call[*messages.FlowID](ctx, b, messages.ResolveExecutionFlowIDArgs{ExecutionID: id})
+}
+
 // CancelFlow closes a flow and cancels the members that the policy selects, all in one commit; it answers the ids that
 // this call cancelled. A flow that is unknown, or ended otherwise, gives an empty list. With a wait, it also waits until
 // the flow reads as cancelled, which it normally does at once; the end of the context ends the wait, not the cancel.

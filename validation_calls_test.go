@@ -304,6 +304,15 @@ func TestValidation_ReadsAndSubscriptions(t *testing.T) {
 			func() error { _, err := e.ReadExecutionState(t.Context(), nobody); return err }),
 		invalid("the result of nobody", "execution_id: must not be empty",
 			func() error { _, _, err := e.GetExecutionResult(t.Context(), nobody); return err }),
+		invalid("the flow of nobody", "execution_id: must not be empty",
+			func() error { _, err := e.ResolveExecutionFlowID(t.Context(), nobody); return err }),
+		invalid("the edges of nobody", "node: must not be empty",
+			func() error {
+				_, err := e.ListEdges(t.Context(), messages.NewFlowID(), messages.Incoming(nobody))
+				return err
+			}),
+		invalid("fewer flows than none", "limit: must not be negative",
+			func() error { _, err := e.ListFlows(t.Context(), messages.ListFlowsArgs{Limit: -1}); return err }),
 		invalid("a cursor at nobody", "cursor: must not be empty",
 			list(messages.ListExecutionsArgs{Cursor: &nobody})),
 		invalid("a filter that is no text", "lane_id: must be valid UTF-8",

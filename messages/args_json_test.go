@@ -127,6 +127,14 @@ func TestArgs_AllFields(t *testing.T) {
 		messages.CancelFlowArgs{FlowID: flow, Policy: messages.CancelFlowOnly, Wait: messages.WaitTimeout(0)},
 		`{"flow_id":"`+uuidB+`","policy":"cancel_flow_only","wait":{"kind":"wait_timeout","timeout_ms":0}}`)
 	requireRoundTrip(t, messages.WaitIndefinite(), `{"kind":"wait_indefinite"}`)
+	requireRoundTrip(t, messages.ListFlowsArgs{Partition: "{fp:0}", Cursor: &flow, Limit: 2},
+		`{"partition":"{fp:0}","cursor":"`+uuidB+`","limit":2}`)
+	requireRoundTrip(t, messages.ListEdgesArgs{FlowID: flow, Direction: messages.Outgoing(executionID(t, idA))},
+		`{"flow_id":"`+uuidB+`","direction":{"outgoing":true,"node":"`+idA+`"}}`)
+	requireRoundTrip(t, messages.DescribeEdgeArgs{FlowID: flow, EdgeID: uuid(t, uuidC)},
+		`{"flow_id":"`+uuidB+`","edge_id":"`+uuidC+`"}`)
+	requireRoundTrip(t, messages.ResolveExecutionFlowIDArgs{ExecutionID: executionID(t, idA)},
+		`{"execution_id":"`+idA+`"}`)
 	requireRoundTrip(t, messages.WaitForFlowCancellationArgs{FlowID: flow, Deadline: time.Second},
 		`{"flow_id":"`+uuidB+`","deadline_ms":1000}`)
 	requireRoundTrip(t,

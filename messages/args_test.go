@@ -39,6 +39,10 @@ func TestMessage_Methods(t *testing.T) {
 	reads := map[string]messages.Message{
 		"describe_execution":         messages.DescribeExecutionArgs{},
 		"describe_flow":              messages.DescribeFlowArgs{},
+		"list_flows":                 messages.ListFlowsArgs{},
+		"list_edges":                 messages.ListEdgesArgs{},
+		"describe_edge":              messages.DescribeEdgeArgs{},
+		"resolve_execution_flow_id":  messages.ResolveExecutionFlowIDArgs{},
 		"read_execution_state":       messages.ReadExecutionStateArgs{},
 		"get_execution_result":       messages.GetExecutionResultArgs{},
 		"list_executions":            messages.ListExecutionsArgs{},
@@ -341,6 +345,10 @@ func TestReadArgs_Validate(t *testing.T) {
 		messages.ReadExecutionStateArgs{ExecutionID: id},
 		messages.GetExecutionResultArgs{ExecutionID: id},
 		messages.DescribeFlowArgs{},
+		messages.ListFlowsArgs{Partition: "{b:7}"},
+		messages.ListEdgesArgs{Direction: messages.Outgoing(id)},
+		messages.DescribeEdgeArgs{},
+		messages.ResolveExecutionFlowIDArgs{ExecutionID: id},
 		messages.PingArgs{},
 		messages.ServerTimeMsArgs{},
 		messages.WaitCascadeIdleArgs{},
@@ -350,11 +358,17 @@ func TestReadArgs_Validate(t *testing.T) {
 	}
 	for _, args := range []messages.Validator{
 		messages.DescribeExecutionArgs{}, messages.ReadExecutionStateArgs{}, messages.GetExecutionResultArgs{},
+		messages.ResolveExecutionFlowIDArgs{},
 	} {
 		requireInvalid(t, args.Validate(), messages.CodeInvalidInput, "execution_id: must not be empty")
 	}
 	requireInvalid(t, messages.WaitForFlowCancellationArgs{Deadline: -1}.Validate(), messages.CodeInvalidInput,
 		"deadline_ms: must not be negative")
+	requireInvalid(t, messages.ListEdgesArgs{}.Validate(), messages.CodeInvalidInput, "node: must not be empty")
+	requireInvalid(t, messages.ListFlowsArgs{Limit: -1}.Validate(), messages.CodeInvalidInput,
+		"limit: must not be negative")
+	requireInvalid(t, messages.ListFlowsArgs{Partition: "{x:0}"}.Validate(), messages.CodeInvalidInput,
+		"partition_key: unknown partition family prefix 'x' (expected 'fp', 'b', 'q')")
 
 	type list = messages.ListExecutionsArgs
 	requireDetails(t, func() list { return list{Partition: "{fp:7}", Cursor: &id} }, []invalid[list]{

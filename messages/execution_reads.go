@@ -93,10 +93,8 @@ type ExecutionFilter struct {
 
 // Validate implements [Validator].
 func (a ListExecutionsArgs) Validate() error {
-	if a.Partition != "" {
-		if _, err := ParsePartitionKey(string(a.Partition)); err != nil {
-			return InvalidField("partition_key", "%s", err.Error())
-		}
+	if err := a.Partition.Validate(); err != nil {
+		return err
 	}
 	if a.Cursor != nil && a.Cursor.IsZero() {
 		return InvalidField("cursor", mustNotBeEmpty)

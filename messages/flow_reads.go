@@ -62,6 +62,78 @@ type EdgeSnapshot struct {
 	ResolvedOutcome       string      `json:"resolved_outcome,omitempty"`
 }
 
+// ListFlowsArgs reads a page of flows in the order of their ids.
+type ListFlowsArgs struct {
+	Partition PartitionKey `json:"partition,omitempty"` // "": all; every flow is in {fp:0}
+	Cursor    *FlowID      `json:"cursor,omitempty"`    // the page begins behind it
+	Limit     int          `json:"limit"`               // 0: an empty page
+}
+
+// Validate implements [Validator].
+func (a ListFlowsArgs) Validate() error {
+	if a.Limit < 0 {
+		return InvalidField("limit", mustNotBeNegative)
+	}
+	return firstError(a.Partition.Validate())
+}
+
+// ListFlowsResult is one page; NextCursor is nil when it is the last.
+type ListFlowsResult struct {
+	Flows      []FlowSummary `json:"flows"`
+	NextCursor *FlowID       `json:"next_cursor,omitempty"`
+}
+
+// FlowSummary is a flow as lists show it.
+type FlowSummary struct {
+	FlowID    FlowID      `json:"flow_id"`
+	CreatedAt TimestampMs `json:"created_at"`
+	Status    FlowStatus  `json:"status"`
+}
+
+// EdgeDirection selects the edges on one side of a member.
+type EdgeDirection struct {
+	Outgoing bool        `json:"outgoing"` // from the node; otherwise to it
+	Node     ExecutionID `json:"node"`
+}
+
+// Outgoing selects the edges to what depends on the node.
+func Outgoing(node ExecutionID) EdgeDirection { return EdgeDirection{Outgoing: true, Node: node} }
+
+// Incoming selects the edges from what the node depends on.
+func Incoming(node ExecutionID) EdgeDirection { return EdgeDirection{Node: node} }
+
+// ListEdgesArgs reads the edges, staged and applied, on one side of a member, in the order of their ids; the reply is a
+// slice of [EdgeSnapshot].
+type ListEdgesArgs struct {
+	FlowID    FlowID        `json:"flow_id"`
+	Direction EdgeDirection `json:"direction"`
+}
+
+// Validate implements [Validator].
+func (a ListEdgesArgs) Validate() error {
+	return firstError(validateExecutionID("node", a.Direction.Node))
+}
+
+// DescribeEdgeArgs reads one edge; the reply is an [*EdgeSnapshot], nil when the flow has none with this id.
+type DescribeEdgeArgs struct {
+	FlowID FlowID `json:"flow_id"`
+	EdgeID EdgeID `json:"edge_id"`
+}
+
+// Validate implements [Validator].
+func (DescribeEdgeArgs) Validate() error { return nil }
+
+// ResolveExecutionFlowIDArgs asks for the flow of an execution; the reply is a [*FlowID], nil when it is in none or does
+// not exist.
+type ResolveExecutionFlowIDArgs struct {
+	ExecutionID ExecutionID `json:"execution_id"`
+}
+
+// Validate implements [Validator].
+func (a ResolveExecutionFlowIDArgs) Validate() error {
+	return firstError(validateExecutionID("execution_id", a.ExecutionID))
+}
+
 // WaitForFlowCancellationArgs waits until the flow reads as cancelled, or does not exist.
 type WaitForFlowCancellationArgs struct {
 	FlowID   FlowID        `json:"flow_id"`

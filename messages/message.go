@@ -113,6 +113,18 @@ func (DescribeExecutionArgs) Method() string { return "describe_execution" }
 // Method returns "describe_flow".
 func (DescribeFlowArgs) Method() string { return "describe_flow" }
 
+// Method returns "list_flows".
+func (ListFlowsArgs) Method() string { return "list_flows" }
+
+// Method returns "list_edges".
+func (ListEdgesArgs) Method() string { return "list_edges" }
+
+// Method returns "describe_edge".
+func (DescribeEdgeArgs) Method() string { return "describe_edge" }
+
+// Method returns "resolve_execution_flow_id".
+func (ResolveExecutionFlowIDArgs) Method() string { return "resolve_execution_flow_id" }
+
 // Method returns "read_execution_state".
 func (ReadExecutionStateArgs) Method() string { return "read_execution_state" }
 
@@ -172,6 +184,10 @@ func (WaitForFlowCancellationArgs) isMessage()     {}
 func (WaitCascadeIdleArgs) isMessage()             {}
 func (SubscribeCompletionArgs) isMessage()         {}
 func (SubscribeLeaseHistoryArgs) isMessage()       {}
+func (ListFlowsArgs) isMessage()                   {}
+func (ListEdgesArgs) isMessage()                   {}
+func (DescribeEdgeArgs) isMessage()                {}
+func (ResolveExecutionFlowIDArgs) isMessage()      {}
 
 func (CreateExecutionArgs) isMutation()             {}
 func (ClaimArgs) isMutation()                       {}

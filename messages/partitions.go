@@ -69,6 +69,17 @@ type Partition struct {
 // PartitionKey is the hash tag of a partition, {fp:7}, {b:3} or {q:31}; "" means all partitions.
 type PartitionKey string
 
+// Validate refuses a key that names no partition; "" is fine.
+func (k PartitionKey) Validate() *Error {
+	if k == "" {
+		return nil
+	}
+	if _, err := ParsePartitionKey(string(k)); err != nil {
+		return InvalidField("partition_key", "%s", err.Error())
+	}
+	return nil
+}
+
 // PartitionKeyOf returns the hash tag of p.
 func PartitionKeyOf(p Partition) PartitionKey {
 	prefix := "fp"

@@ -171,6 +171,16 @@ func TestSnapshots_JSON(t *testing.T) {
 			"created_at":1,"created_by":"engine"}`)
 }
 
+func TestFlowLists_JSON(t *testing.T) {
+	flow := messages.FlowID(uuid(t, uuidB))
+	requireRoundTrip(t,
+		messages.ListFlowsResult{
+			Flows:      []messages.FlowSummary{{FlowID: flow, CreatedAt: 1, Status: messages.FlowStatusActive}},
+			NextCursor: &flow,
+		},
+		`{"flows":[{"flow_id":"`+uuidB+`","created_at":1,"status":"active"}],"next_cursor":"`+uuidB+`"}`)
+}
+
 func TestBackend_JSON(t *testing.T) {
 	version := messages.BackendVersion{Major: 0, Minor: 15, Patch: 0}
 	capabilities := messages.Capabilities{

@@ -12,6 +12,7 @@ type Statement struct {
 func Statements() ([]Statement, error) {
 	statements := []Statement{
 		{"completion page", completionPageSQL},
+		{"describe edge", describeEdgeSQL},
 		{"describe execution", describeExecutionSQL},
 		{"describe flow", describeFlowSQL},
 		{"get execution result", getExecutionResultSQL},
@@ -21,11 +22,15 @@ func Statements() ([]Statement, error) {
 		{"highest lease", highestLeaseSQL},
 		{"highest signal", highestSignalSQL},
 		{"lease history page", leaseHistoryPageSQL},
+		{"list edges: incoming", listIncomingEdgesSQL},
+		{"list edges: outgoing", listOutgoingEdgesSQL},
+		{"list flows", listFlowsSQL},
 		{"ping", pingSQL},
 		{"read current attempt", readCurrentAttemptSQL},
 		{"read edge groups", readEdgeGroupsSQL},
 		{"read execution document", readExecutionDocumentSQL},
 		{"read execution state", readExecutionStateSQL},
+		{"resolve execution flow id", resolveExecutionFlowIDSQL},
 	}
 	tags := map[string]string{"a.b": "c"}
 	flow := messages.FlowID{1}

@@ -4,7 +4,7 @@
 // The invariant: one call sees one snapshot. It runs in one read transaction, sees only what is committed, and whatever
 // a caller has been answered for is visible to its next read. Nothing read is remembered for the next call.
 //
-// A file is one noun: executions.go with attempts.go, flows.go with edge_groups.go, listings.go (the pages of lists),
+// A file is one noun: executions.go with attempts.go, flows.go with flow_lists.go, edge_groups.go and edges.go, listings.go (the pages of executions),
 // outbox.go (the pages of events) and event_ids.go. rows.go reads the columns of a row, documents.go its JSON.
 package reader
 
@@ -31,6 +31,10 @@ func New(pool *database.Pool, log *slog.Logger) *Reader { return &Reader{pool: p
 //
 //   - [messages.DescribeExecutionArgs] with *[messages.ExecutionSnapshot], nil when there is no such execution;
 //   - [messages.DescribeFlowArgs] with *[messages.FlowSnapshot], nil when there is no such flow;
+//   - [messages.ListFlowsArgs] with [messages.ListFlowsResult];
+//   - [messages.ListEdgesArgs] with a slice of [messages.EdgeSnapshot];
+//   - [messages.DescribeEdgeArgs] with *[messages.EdgeSnapshot], nil when there is no such edge;
+//   - [messages.ResolveExecutionFlowIDArgs] with *[messages.FlowID], nil when the execution is in no flow;
 //   - [messages.ReadExecutionStateArgs] with *[messages.PublicState], nil when there is no such execution;
 //   - [messages.GetExecutionResultArgs] with [messages.GetExecutionResultReply];
 //   - [messages.ListExecutionsArgs] with [messages.ListExecutionsResult].
@@ -43,6 +47,14 @@ func (r *Reader) Read(ctx context.Context, m messages.Message) (messages.Reply, 
 		return r.describeExecution(ctx, args.ExecutionID)
 	case messages.DescribeFlowArgs:
 		return r.describeFlow(ctx, args.FlowID)
+	case messages.ListFlowsArgs:
+		return r.listFlows(ctx, args)
+	case messages.ListEdgesArgs:
+		return r.listEdges(ctx, args)
+	case messages.DescribeEdgeArgs:
+		return r.describeEdge(ctx, args)
+	case messages.ResolveExecutionFlowIDArgs:
+		return r.resolveExecutionFlowID(ctx, args.ExecutionID)
 	case messages.ReadExecutionStateArgs:
 		return r.readExecutionState(ctx, args.ExecutionID)
 	case messages.GetExecutionResultArgs:
