@@ -40,8 +40,11 @@ func rejecting() (ffsqlite.Interceptor, func() []string) {
 // snake is the upstream name of a method.
 func snake(method string) string {
 	var text strings.Builder
-	for i, r := range method {
-		if unicode.IsUpper(r) && i > 0 {
+	runes := []rune(method)
+	for i, r := range runes {
+		// A word begins at a capital, but for those within an initialism such as ID.
+		within := i > 0 && unicode.IsUpper(runes[i-1]) && (i+1 == len(runes) || unicode.IsUpper(runes[i+1]))
+		if unicode.IsUpper(r) && i > 0 && !within {
 			text.WriteByte('_')
 		}
 		text.WriteRune(unicode.ToLower(r))
