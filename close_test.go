@@ -366,7 +366,7 @@ func calls(b *ffsqlite.Backend) map[string]func(context.Context) error {
 		}
 		all[name] = func(ctx context.Context) error {
 			in := []reflect.Value{reflect.ValueOf(ctx)}
-			for i := 1; i < method.Type().NumIn(); i++ {
+			for i := 1; i < method.Type().NumIn() && !method.Type().IsVariadic(); i++ {
 				in = append(in, reflect.Zero(method.Type().In(i)))
 			}
 			out := method.Call(in)

@@ -35,7 +35,7 @@ func TestTorture_AKillLosesNothingAcknowledged(t *testing.T) {
 		path := filepath.Join(t.TempDir(), fmt.Sprintf("killed-%d.db", rounds))
 		acknowledged := ledger{}
 		for range roundsPerFile {
-			acknowledged.add(killed(t, path, 20+random.IntN(400)))
+			acknowledged.add(killed(t, crashChild, path, 20+random.IntN(400)))
 			acknowledged.check(t, path)
 		}
 		require.NotEmpty(t, acknowledged["completed"])
@@ -43,11 +43,11 @@ func TestTorture_AKillLosesNothingAcknowledged(t *testing.T) {
 	}
 }
 
-// killed runs a child on the database, kills it after it has acknowledged n results, and returns all of them.
-func killed(t *testing.T, path string, n int) (lines []string) {
+// killed runs a child of the kind on the database, kills it after it has acknowledged n results, and returns all of them.
+func killed(t *testing.T, kind, path string, n int) (lines []string) {
 	t.Helper()
 	child := exec.Command(os.Args[0], "-test.run=^$")
-	child.Env = append(os.Environ(), crashChild+"="+path)
+	child.Env = append(os.Environ(), kind+"="+path)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
 	require.NoError(t, err)

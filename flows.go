@@ -41,6 +41,17 @@ func (b *Backend) ApplyDependencyToChild(
 	return call[messages.ApplyDependencyToChildResult](ctx, b, args)
 }
 
+// SubmitFlow creates a flow with its members, the policies of its edge groups and its edges, applied, in one commit: nobody
+// sees a part of it, and no worker gets a member that has to wait. The graph that it leaves is that of the single calls.
+// A second call with the same ids, of edges too, answers already_satisfied.
+//
+// The error is that of the single call with the element before its detail ("edges[3]: "), and nothing is stored then:
+// ErrCycleDetected names the edge that closes the cycle, ErrExecutionAlreadyInFlow a member of another flow; an id, an
+// idempotency key or a flow that exists is ErrInvalidInput.
+func (b *Backend) SubmitFlow(ctx context.Context, args messages.SubmitFlowArgs) (messages.SubmitFlowResult, error) {
+	return call[messages.SubmitFlowResult](ctx, b, args)
+}
+
 // DescribeFlow returns a snapshot of one flow with its edge groups, nil when there is none.
 func (b *Backend) DescribeFlow(ctx context.Context, id messages.FlowID) (*messages.FlowSnapshot, error) {
 	return call[*messages.FlowSnapshot](ctx, b, messages.DescribeFlowArgs{FlowID: id})

@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(crashChild); path != "" {
 		workUntilKilled(path)
 	}
+	if path := os.Getenv(relayChild); path != "" {
+		relayUntilKilled(path)
+	}
 	goleak.VerifyTestMain(m)
 }
 

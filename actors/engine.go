@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -130,8 +131,8 @@ func (e *Engine) enter(method string) (leave func(), err error) {
 }
 
 // Mutate sends the message to the writer and waits for the answer, which comes after the commit. When the context ends
-// first, its error is returned: nothing was done if the writer had not begun, the outcome is unknown otherwise. A claim
-// waits for its answer once the writer has begun, so that no lease is lost.
+// first, its error is returned: nothing was done if the writer had not begun, the outcome is unknown otherwise. A claim,
+// or a batch with one, waits for its answer once the writer has begun, so that no lease is lost.
 func (e *Engine) Mutate(ctx context.Context, m messages.Mutation) (messages.Reply, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -161,7 +162,7 @@ func (e *Engine) Mutate(ctx context.Context, m messages.Mutation) (messages.Repl
 		return got.reply, got.err
 	case <-ctx.Done():
 	}
-	if r.leave(false) {
+	if r.leave(hasClaim(m)) {
 		return nil, ctx.Err()
 	}
 	got := <-r.answer
@@ -204,6 +205,14 @@ func isClaim(m messages.Mutation) bool {
 		return true
 	}
 	return false
+}
+
+func hasClaim(m messages.Mutation) bool {
+	batch, ok := m.(messages.BatchArgs)
+	return ok && slices.ContainsFunc(batch.Messages, func(m messages.Message) bool {
+		mutation, ok := m.(messages.Mutation)
+		return ok && isClaim(mutation)
+	})
 }
 
 func maxWait(m messages.Mutation) time.Duration {

@@ -77,7 +77,7 @@ type writerActor struct {
 	waited    bool // the open batch has given stragglers their round
 	pending   []outcome
 	current   *request // taken, and neither pending nor waiting yet
-	bytes     int
+	size      size     // of the open batch
 	idle      []chan<- error
 	scheduled messages.TimestampMs // the deadline that the timekeeper knows; 0: none
 
@@ -155,12 +155,11 @@ func (a *writerActor) receive(ctx actor.Context, r *request) {
 		a.pending = append(a.pending, outcome{r, answer})
 	}
 	a.current = nil
-	a.bytes += argumentBytes(r.message)
+	a.size.add(sizeOf(r.message))
 	switch {
 	case a.writer.Lost() != nil:
 		a.commit(ctx) // It fails, and nobody has to wait for that.
-	case len(a.pending) >= a.limits.Operations || a.bytes >= a.limits.Bytes ||
-		a.clock.Since(a.opened) >= a.limits.Duration:
+	case a.limits.full(a.size) || a.clock.Since(a.opened) >= a.limits.Duration:
 		a.finish(ctx)
 	}
 }
@@ -246,7 +245,7 @@ func (a *writerActor) commit(ctx actor.Context) bool {
 		a.answerIdle()
 		return false
 	}
-	a.bytes = 0
+	a.size = size{}
 	for i := range a.pending {
 		a.pending[i].request.respond(a.pending[i].answer.Reply, a.pending[i].answer.Err)
 		a.pending[i] = outcome{}
@@ -272,7 +271,7 @@ func (a *writerActor) commit(ctx actor.Context) bool {
 // fail answers everybody in a batch that was not stored. Waiting claims that it had served wait on, unless their callers
 // are leaving.
 func (a *writerActor) fail(err error) {
-	a.bytes = 0
+	a.size = size{}
 	for i := range a.pending {
 		a.pending[i].request.respond(nil, err)
 		a.pending[i] = outcome{}
@@ -450,15 +449,4 @@ func isNothing(reply messages.Reply) bool {
 		return r.Handle == nil
 	}
 	return false
-}
-
-// argumentBytes is what counts of a message towards the bytes of a batch: the part that has no bound of its own.
-func argumentBytes(m messages.Mutation) int {
-	switch args := m.(type) {
-	case messages.CreateExecutionArgs:
-		return len(args.InputPayload)
-	case messages.CompleteArgs:
-		return len(args.Payload)
-	}
-	return 0
 }

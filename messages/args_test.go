@@ -35,6 +35,8 @@ func TestMessage_Methods(t *testing.T) {
 		"set_edge_group_policy":          messages.SetEdgeGroupPolicyArgs{},
 		"drain_sibling_cancel_group":     messages.DrainSiblingCancelGroupArgs{},
 		"reconcile_sibling_cancel_group": messages.ReconcileSiblingCancelGroupArgs{},
+		"submit_flow":                    messages.SubmitFlowArgs{},
+		"batch":                          messages.BatchArgs{},
 	}
 	reads := map[string]messages.Message{
 		"describe_execution":         messages.DescribeExecutionArgs{},

@@ -20,6 +20,7 @@ type batch struct {
 	careful bool
 	dirty   bool // a step failed after it had written, and there was no savepoint
 	looked  bool // the waiting claims were offered everything
+	whole   bool // the message consists of several: nothing is offered to a waiting claim before its end
 	entries []entry
 
 	completions []messages.CompletionEvent
@@ -49,7 +50,7 @@ func (b *batch) begin(d deadlines, attempts map[hop]int) {
 
 // forget drops what the steps have noted, not what they were.
 func (b *batch) forget() {
-	b.dirty, b.looked = false, false
+	b.dirty, b.looked, b.whole = false, false, false
 	b.completions, b.leases = nil, nil // The last commit handed them out.
 	b.claimable, b.queued, b.served = b.claimable[:0], b.queued[:0], b.served[:0]
 }

@@ -248,14 +248,19 @@ func sortedKeys(tags map[string]string) []string {
 const insertExecutionSQL = `
 INSERT INTO ff_exec_core (partition_key, execution_id, lane_id, attempt_index, lifecycle_phase, ownership_state,
                           eligibility_state, public_state, attempt_state, blocking_reason, priority, created_at_ms,
-                          started_at_ms, deadline_at_ms, payload, policy, raw_fields, capability_key)
-VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+                          started_at_ms, deadline_at_ms, payload, policy, raw_fields, capability_key, flow_id)
+VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
     ON CONFLICT DO NOTHING`
 
 // insertExecution reports false when the UUID exists already, under this partition or another.
 func (w *Writer) insertExecution(x *execution) (bool, error) {
-	err := w.prepare(insertExecutionSQL).
-		int(1, int64(x.partition)).
+	s := w.prepare(insertExecutionSQL)
+	if x.inFlow {
+		s.blob(18, x.flow[:])
+	} else {
+		s.null(18)
+	}
+	err := s.int(1, int64(x.partition)).
 		blob(2, x.uuid[:]).
 		text(3, string(x.lane)).
 		text(4, x.phase).

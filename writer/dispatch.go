@@ -61,6 +61,10 @@ func (w *Writer) dispatch(now messages.TimestampMs, m messages.Mutation) (messag
 		return w.replayExecution(now, args)
 	case messages.RevokeLeaseArgs:
 		return w.revokeLease(now, args)
+	case messages.SubmitFlowArgs:
+		return w.submitFlow(now, args)
+	case messages.BatchArgs:
+		return w.applyTogether(now, args)
 	default:
 		return nil, messages.BugError(fmt.Sprintf("no operation for %s", m.Method()))
 	}

@@ -57,7 +57,39 @@ func scanEdge(s *statement) (*edge, error) {
 
 const insertEdgeSQL = `
 INSERT INTO ff_edge (partition_key, flow_id, edge_id, upstream_eid, downstream_eid, policy, policy_version, dep_state)
-VALUES (0, ?1, ?2, ?3, ?4, ?5, 0, 'none')`
+VALUES (0, ?1, ?2, ?3, ?4, ?5, 0, ?6)`
+
+func (w *Writer) insertEdge(e *edge) error {
+	return w.prepare(insertEdgeSQL).
+		blob(1, e.flow[:]).
+		blob(2, e.id[:]).
+		blob(3, e.upstream[:]).
+		blob(4, e.downstream[:]).
+		rawText(5, e.record.encode()).
+		text(6, e.depState).
+		exec()
+}
+
+// newEdge is the row of a staged edge.
+func newEdge(args messages.StageDependencyEdgeArgs, now messages.TimestampMs) *edge {
+	e := &edge{
+		flow: args.FlowID, id: args.EdgeID, upstream: args.UpstreamExecutionID.UUID(),
+		downstream: args.DownstreamExecutionID.UUID(), depState: "none",
+	}
+	kind := args.DependencyKind
+	if kind == "" {
+		kind = messages.DependencySuccessOnly
+	}
+	e.record.setText("dependency_kind", kind)
+	e.record.setText("satisfaction_condition", "all_required")
+	e.record.setText("data_passing_ref", args.DataPassingRef)
+	e.record.setText("edge_state", "pending")
+	e.record.setNumber("created_at_ms", int64(now))
+	e.record.setText("created_by", "engine")
+	e.record.setNumber("staged_at_ms", int64(now))
+	e.record.setJSON("applied_at_ms", []byte("null"))
+	return e
+}
 
 // stageDependencyEdge records an edge under optimistic concurrency on the graph revision (04 §5.3). It does not gate the
 // downstream; applying the edge does.
@@ -76,28 +108,7 @@ func (w *Writer) stageDependencyEdge(
 	if err := w.checkNewEdge(args); err != nil {
 		return none, err
 	}
-	kind := args.DependencyKind
-	if kind == "" {
-		kind = messages.DependencySuccessOnly
-	}
-	var record document
-	record.setText("dependency_kind", kind)
-	record.setText("satisfaction_condition", "all_required")
-	record.setText("data_passing_ref", args.DataPassingRef)
-	record.setText("edge_state", "pending")
-	record.setNumber("created_at_ms", int64(now))
-	record.setText("created_by", "engine")
-	record.setNumber("staged_at_ms", int64(now))
-	record.setJSON("applied_at_ms", []byte("null"))
-	upstream, downstream := args.UpstreamExecutionID.UUID(), args.DownstreamExecutionID.UUID()
-	err = w.prepare(insertEdgeSQL).
-		blob(1, args.FlowID[:]).
-		blob(2, args.EdgeID[:]).
-		blob(3, upstream[:]).
-		blob(4, downstream[:]).
-		rawText(5, record.encode()).
-		exec()
-	if err != nil {
+	if err := w.insertEdge(newEdge(args, now)); err != nil {
 		return none, err
 	}
 	f.revision++
@@ -245,13 +256,17 @@ func (w *Writer) applyDependencyToChild(
 }
 
 func (w *Writer) markApplied(e *edge, ref string, now messages.TimestampMs) error {
+	e.markApplied(ref, now)
+	return w.prepare(applyEdgeSQL).int(1, e.rowid).rawText(2, e.record.encode()).exec()
+}
+
+func (e *edge) markApplied(ref string, now messages.TimestampMs) {
 	e.depState = "unsatisfied"
 	e.record.setNumber("applied_at_ms", int64(now))
 	e.record.setText("edge_state", "applied")
 	if e.record.text("data_passing_ref") == "" && ref != "" {
 		e.record.setText("data_passing_ref", ref)
 	}
-	return w.prepare(applyEdgeSQL).int(1, e.rowid).rawText(2, e.record.encode()).exec()
 }
 
 // settleEdge resolves an edge whose upstream has ended, and gates the downstream while its group is pending.

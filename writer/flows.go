@@ -140,8 +140,7 @@ func (w *Writer) addExecutionToFlow(
 	}
 	if x.inFlow {
 		if x.flow != args.FlowID {
-			return none, messages.ConflictError(
-				messages.CodeExecutionAlreadyInFlow, "already_member_of_different_flow:"+x.flow.String())
+			return none, alreadyInFlow(x.flow)
 		}
 		return result, nil
 	}
@@ -160,6 +159,11 @@ func (w *Writer) addExecutionToFlow(
 	result.Outcome = messages.AddAdded
 	result.NodeCount++
 	return result, w.storeFlow(f, now)
+}
+
+func alreadyInFlow(other messages.FlowID) *messages.Error {
+	return messages.ConflictError(
+		messages.CodeExecutionAlreadyInFlow, "already_member_of_different_flow:"+other.String())
 }
 
 // flowMembersSQL is served by ff_exec_core_flow_idx.

@@ -21,6 +21,13 @@ type group struct {
 	satisfiedAt instant
 }
 
+// newGroup is a group without edges; its policy is all_of.
+func newGroup(flow messages.FlowID, downstream [16]byte) *group {
+	return &group{
+		flow: flow, downstream: downstream, state: "pending", policy: messages.EdgeDependencyPolicy{Kind: messages.AllOf},
+	}
+}
+
 const loadGroupSQL = `
 SELECT rowid, policy, success_count, fail_count, skip_count, running_count, group_state, satisfied_at_ms
   FROM ff_edge_group
@@ -30,9 +37,7 @@ SELECT rowid, policy, success_count, fail_count, skip_count, running_count, grou
 
 // loadGroup returns the group of a downstream; one that has no row yet has the policy all_of.
 func (w *Writer) loadGroup(flow messages.FlowID, downstream [16]byte) (*group, error) {
-	g := &group{
-		flow: flow, downstream: downstream, state: "pending", policy: messages.EdgeDependencyPolicy{Kind: messages.AllOf},
-	}
+	g := newGroup(flow, downstream)
 	s := w.prepare(loadGroupSQL).blob(1, flow[:]).blob(2, downstream[:])
 	_, err := s.one(func() {
 		g.rowid = s.stmt.ColumnInt64(0)
@@ -195,11 +200,15 @@ func (w *Writer) gateChild(e *edge, g *group, now messages.TimestampMs) error {
 	if err != nil || x == nil || !x.waiting() {
 		return err
 	}
+	x.gate(e, g)
+	return w.storeExecution(x, now)
+}
+
+func (x *execution) gate(e *edge, g *group) {
 	x.phase = "runnable"
 	x.eligibility, x.blocking, x.public = "blocked_by_dependencies", "waiting_for_children", "waiting_children"
 	x.raw.setText("blocking_detail", strconv.FormatInt(g.running, 10)+" dep(s) unresolved incl "+e.id.String())
 	x.defaultAttemptState()
-	return w.storeExecution(x, now)
 }
 
 // releaseChild is ReleaseChild of 04 §3.2: a blocked downstream becomes eligible, or delayed when its time has not come.

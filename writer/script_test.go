@@ -127,6 +127,12 @@ func (s *script) answer(reply messages.Reply, err error) string {
 		}
 		s.claimed = append(s.claimed, r.Task.Handle)
 		return s.holder(r.Task.Handle)
+	case []messages.Reply:
+		answers := make([]string, len(r))
+		for i := range r {
+			answers[i] = s.answer(r[i], nil)
+		}
+		return strings.Join(answers, ", ")
 	}
 	return undrawn(fmt.Sprintf("%+v", reply))
 }
@@ -172,6 +178,10 @@ func (s *script) decide() {
 				s.Forget(w)
 			}
 		}
+	case 2:
+		s.deliver(s.submit())
+	case 3, 4, 5:
+		s.deliver(s.together())
 	default:
 		s.deliver(s.message())
 	}
@@ -261,6 +271,14 @@ func (s *script) note(m messages.Mutation) {
 		}
 	case messages.AddExecutionToFlowArgs:
 		s.members[args.FlowID] = append(s.members[args.FlowID], args.ExecutionID)
+	case messages.SubmitFlowArgs:
+		for i := range args.Executions {
+			s.created = append(s.created, args.Executions[i].ExecutionID)
+		}
+	case messages.BatchArgs:
+		for _, m := range args.Messages {
+			s.note(m.(messages.Mutation))
+		}
 	case messages.StageDependencyEdgeArgs:
 		s.edges = append(s.edges, messages.ApplyDependencyToChildArgs{
 			FlowID: args.FlowID, EdgeID: args.EdgeID, UpstreamExecutionID: args.UpstreamExecutionID,
