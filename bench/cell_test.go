@@ -66,6 +66,10 @@ func TestScenariosOfOurEngine(t *testing.T) {
 			require.Len(t, runSides(t, o), 2)
 		})
 	}
+	t.Run("submit", func(t *testing.T) {
+		o.scenario = "submit"
+		require.Len(t, runSides(t, o), 3)
+	})
 	t.Run("subscribers that filter", func(t *testing.T) {
 		o.scenario, o.filtered = "subscribers", true
 		require.Len(t, runSides(t, o), 2)

@@ -41,6 +41,7 @@ func scenarios() []scenario {
 		{"backlog", "drain of some jobs from a long backlog, and from one of 10,000", fewJobs, backlogSides, backlog},
 		{"ahead", "claims behind executions that the worker may not run, and with none", fewJobs, aheadSides, ahead},
 		{"finished", "s1b in a file of finished executions, and in an empty one", manyJobs, finishedSides, s1b},
+		{"submit", "one caller that builds a flow: at once, and call by call", fewJobs, submitSides, submit},
 	}
 }
 
