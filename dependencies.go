@@ -36,3 +36,29 @@ func (b *Backend) ReconcileSiblingCancelGroup(
 		FlowID: flow, DownstreamExecutionID: downstream,
 	})
 }
+
+// ResolveDependency settles one applied edge by hand, as if its upstream had ended with the given outcome; whether it has
+// is not checked. The first resolution of an edge counts: another call answers already_resolved and changes nothing.
+// ErrInvalidDependency says that there is no such applied edge between the two executions.
+func (b *Backend) ResolveDependency(
+	ctx context.Context, args messages.ResolveDependencyArgs,
+) (messages.ResolveDependencyOutcome, error) {
+	return call[messages.ResolveDependencyOutcome](ctx, b, args)
+}
+
+// CascadeCompletion tells the dependants of an ended execution before it returns, and those of the ones that are skipped
+// by it, 50 levels deep. The engine does so by itself right after the execution has ended, so this normally finds nothing
+// to do.
+func (b *Backend) CascadeCompletion(
+	ctx context.Context, payload messages.CompletionPayload,
+) (messages.CascadeOutcome, error) {
+	return call[messages.CascadeOutcome](ctx, b, payload)
+}
+
+// EvaluateFlowEligibility tells whether an execution may run now, or the first reason why not. An unknown execution is
+// not_found, no error.
+func (b *Backend) EvaluateFlowEligibility(
+	ctx context.Context, args messages.EvaluateFlowEligibilityArgs,
+) (messages.EvaluateFlowEligibilityResult, error) {
+	return call[messages.EvaluateFlowEligibilityResult](ctx, b, args)
+}

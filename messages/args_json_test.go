@@ -171,6 +171,42 @@ func TestGroupArgs_JSON(t *testing.T) {
 	requireRoundTrip(t, messages.ReconcileCompletedDrain, `"completed_drain"`)
 }
 
+func TestDependencyArgs_JSON(t *testing.T) {
+	flow, up, down := messages.FlowID(uuid(t, uuidB)), executionID(t, idA), executionID(t, idC)
+	const edge = `"flow_id":"` + uuidB + `","edge_id":"` + uuidC + `","upstream_execution_id":"` + idA +
+		`","downstream_execution_id":"` + idC + `"`
+	resolve := messages.ResolveDependencyArgs{
+		FlowID: flow, EdgeID: uuid(t, uuidC), UpstreamExecutionID: up, DownstreamExecutionID: down,
+		UpstreamOutcome: messages.CompletionSkipped,
+	}
+	requireRoundTrip(t, resolve, `{`+edge+`,"upstream_outcome":"skipped"}`)
+	resolve.Partition = &messages.Partition{Family: messages.PartitionFlow, Index: 3}
+	resolve.LaneID, resolve.CurrentAttemptIndex, resolve.Now = "default", 2, 7
+	requireRoundTrip(t, resolve, `{`+edge+`,"upstream_outcome":"skipped","partition":{"family":"flow","index":3},
+		"lane_id":"default","current_attempt_index":2,"now":7}`)
+
+	requireRoundTrip(t, messages.CompletionPayload{ExecutionID: up}, `{"execution_id":"`+idA+`"}`)
+	requireRoundTrip(t,
+		messages.CompletionPayload{
+			ExecutionID: up, Outcome: "success", PayloadBytes: []byte{1, 255}, ProducedAt: 5, FlowID: &flow,
+		},
+		`{"execution_id":"`+idA+`","outcome":"success","payload_bytes":[1,255],"produced_at":5,"flow_id":"`+uuidB+`"}`)
+	requireRoundTrip(t, messages.EvaluateFlowEligibilityArgs{ExecutionID: up}, `{"execution_id":"`+idA+`"}`)
+
+	requireRoundTrip(t,
+		messages.ResolveDependencyOutcome{
+			Outcome: messages.ResolveImpossible, GroupState: messages.EdgeGroupImpossible, ChildSkipped: true,
+		},
+		`{"Impossible":{"group_state":"impossible","child_skipped":true,"data_injected":false}}`)
+	requireRoundTrip(t,
+		messages.ResolveDependencyOutcome{Outcome: messages.ResolveAlreadyResolved, GroupState: messages.EdgeGroupPending},
+		`{"AlreadyResolved":{"group_state":"pending","child_skipped":false,"data_injected":false}}`)
+	requireRoundTrip(t, messages.CascadeOutcome{Resolved: 2, CascadedChildren: 1, Synchronous: true},
+		`{"resolved":2,"cascaded_children":1,"synchronous":true}`)
+	requireRoundTrip(t, messages.EvaluateFlowEligibilityResult{Status: messages.EligibilityEligible},
+		`{"status":"eligible"}`)
+}
+
 func TestArgs_MalformedJSON(t *testing.T) {
 	for _, test := range []struct {
 		into any
@@ -188,6 +224,7 @@ func TestArgs_MalformedJSON(t *testing.T) {
 		{new(messages.CancelExecutionArgs), `{"lease_epoch":-1}`},
 		{new(messages.StageDependencyEdgeArgs), `{"edge_id":"x"}`},
 		{new(messages.CancelFlowArgs), `{"wait":7}`},
+		{new(messages.CompletionPayload), `{"payload_bytes":[256]}`},
 	} {
 		require.Error(t, json.Unmarshal([]byte(test.text), test.into), test.text)
 	}

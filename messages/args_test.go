@@ -33,6 +33,8 @@ func TestMessage_Methods(t *testing.T) {
 		"cancel_flow":               messages.CancelFlowArgs{},
 
 		"set_edge_group_policy":          messages.SetEdgeGroupPolicyArgs{},
+		"resolve_dependency":             messages.ResolveDependencyArgs{},
+		"cascade_completion":             messages.CompletionPayload{},
 		"drain_sibling_cancel_group":     messages.DrainSiblingCancelGroupArgs{},
 		"reconcile_sibling_cancel_group": messages.ReconcileSiblingCancelGroupArgs{},
 		"submit_flow":                    messages.SubmitFlowArgs{},
@@ -48,6 +50,7 @@ func TestMessage_Methods(t *testing.T) {
 		"read_execution_state":       messages.ReadExecutionStateArgs{},
 		"get_execution_result":       messages.GetExecutionResultArgs{},
 		"list_executions":            messages.ListExecutionsArgs{},
+		"evaluate_flow_eligibility":  messages.EvaluateFlowEligibilityArgs{},
 		"ping":                       messages.PingArgs{},
 		"server_time_ms":             messages.ServerTimeMsArgs{},
 		"wait_for_flow_cancellation": messages.WaitForFlowCancellationArgs{},
@@ -278,6 +281,29 @@ func TestFlowArgs_Validate(t *testing.T) {
 			func(a *apply) { a.UpstreamExecutionID = messages.ExecutionID{} },
 		},
 	})
+}
+
+func TestDependencyArgs_Validate(t *testing.T) {
+	up, down := executionID(t, "{fp:0}:"+uuidA), executionID(t, "{fp:0}:"+uuidC)
+	type resolve = messages.ResolveDependencyArgs
+	fine := func() resolve {
+		return resolve{UpstreamExecutionID: up, DownstreamExecutionID: down, UpstreamOutcome: messages.CompletionExpired}
+	}
+	requireDetails(t, fine, []invalid[resolve]{
+		{"downstream_execution_id: must not be empty", func(a *resolve) { a.DownstreamExecutionID = messages.ExecutionID{} }},
+		{"upstream_execution_id: must not be empty", func(a *resolve) { a.UpstreamExecutionID = messages.ExecutionID{} }},
+		{"upstream_outcome: unknown (resumable)", func(a *resolve) { a.UpstreamOutcome = messages.CompletionResumable }},
+		{"upstream_outcome: unknown (failure)", func(a *resolve) { a.UpstreamOutcome = "failure" }},
+		{"upstream_outcome: unknown ()", func(a *resolve) { a.UpstreamOutcome = "" }},
+	})
+	for _, args := range []messages.Validator{
+		messages.CompletionPayload{ExecutionID: up}, messages.EvaluateFlowEligibilityArgs{ExecutionID: up},
+	} {
+		require.NoError(t, args.Validate())
+	}
+	for _, args := range []messages.Validator{messages.CompletionPayload{}, messages.EvaluateFlowEligibilityArgs{}} {
+		requireInvalid(t, args.Validate(), messages.CodeInvalidInput, "execution_id: must not be empty")
+	}
 }
 
 func TestGroupArgs_Validate(t *testing.T) {

@@ -26,6 +26,7 @@ var batched = func() map[string]reflect.Type {
 		RenewLeaseArgs{}, CompleteExecutionArgs{}, FailExecutionArgs{},
 		CreateFlowArgs{}, AddExecutionToFlowArgs{}, StageDependencyEdgeArgs{}, ApplyDependencyToChildArgs{},
 		CancelFlowArgs{}, SetEdgeGroupPolicyArgs{}, DrainSiblingCancelGroupArgs{}, ReconcileSiblingCancelGroupArgs{},
+		ResolveDependencyArgs{}, CompletionPayload{},
 		SubmitFlowArgs{}, DelayArgs{}, WaitChildrenArgs{},
 	} {
 		types[m.Method()] = reflect.TypeOf(m)

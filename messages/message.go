@@ -98,6 +98,15 @@ func (ApplyDependencyToChildArgs) Method() string { return "apply_dependency_to_
 // Method returns "set_edge_group_policy".
 func (SetEdgeGroupPolicyArgs) Method() string { return "set_edge_group_policy" }
 
+// Method returns "resolve_dependency".
+func (ResolveDependencyArgs) Method() string { return "resolve_dependency" }
+
+// Method returns "cascade_completion".
+func (CompletionPayload) Method() string { return "cascade_completion" }
+
+// Method returns "evaluate_flow_eligibility".
+func (EvaluateFlowEligibilityArgs) Method() string { return "evaluate_flow_eligibility" }
+
 // Method returns "drain_sibling_cancel_group".
 func (DrainSiblingCancelGroupArgs) Method() string { return "drain_sibling_cancel_group" }
 
@@ -170,6 +179,9 @@ func (AddExecutionToFlowArgs) isMessage()          {}
 func (StageDependencyEdgeArgs) isMessage()         {}
 func (ApplyDependencyToChildArgs) isMessage()      {}
 func (SetEdgeGroupPolicyArgs) isMessage()          {}
+func (ResolveDependencyArgs) isMessage()           {}
+func (CompletionPayload) isMessage()               {}
+func (EvaluateFlowEligibilityArgs) isMessage()     {}
 func (DrainSiblingCancelGroupArgs) isMessage()     {}
 func (ReconcileSiblingCancelGroupArgs) isMessage() {}
 func (CancelFlowArgs) isMessage()                  {}
@@ -207,6 +219,8 @@ func (AddExecutionToFlowArgs) isMutation()          {}
 func (StageDependencyEdgeArgs) isMutation()         {}
 func (ApplyDependencyToChildArgs) isMutation()      {}
 func (SetEdgeGroupPolicyArgs) isMutation()          {}
+func (ResolveDependencyArgs) isMutation()           {}
+func (CompletionPayload) isMutation()               {}
 func (DrainSiblingCancelGroupArgs) isMutation()     {}
 func (ReconcileSiblingCancelGroupArgs) isMutation() {}
 func (CancelFlowArgs) isMutation()                  {}

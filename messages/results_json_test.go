@@ -116,8 +116,8 @@ func TestResults_MalformedJSON(t *testing.T) {
 		new(messages.StageDependencyEdgeResult), new(messages.ApplyDependencyToChildResult),
 		new(messages.CancelFlowResult), new(messages.ChangePriorityResult), new(messages.ReplayExecutionResult),
 		new(messages.RevokeLeaseResult),
-		new(messages.CancelFlowResult), new(messages.SetEdgeGroupPolicyResult), new(messages.DrainSiblingCancelGroupResult),
-		new(messages.SubmitFlowResult),
+		new(messages.SetEdgeGroupPolicyResult), new(messages.DrainSiblingCancelGroupResult),
+		new(messages.ResolveDependencyOutcome), new(messages.SubmitFlowResult),
 	} {
 		for _, text := range []string{`7`, `{}`, `{"A":{},"B":{}}`, `{"Created":7}`} {
 			require.Error(t, json.Unmarshal([]byte(text), into), "%T %s", into, text)

@@ -28,9 +28,13 @@ func Statements() ([]Statement, error) {
 		{"ping", pingSQL},
 		{"read current attempt", readCurrentAttemptSQL},
 		{"read edge groups", readEdgeGroupsSQL},
+		{"read eligibility", readEligibilitySQL},
 		{"read execution document", readExecutionDocumentSQL},
 		{"read execution state", readExecutionStateSQL},
 		{"resolve execution flow id", resolveExecutionFlowIDSQL},
+		{"read group", readGroupSQL},
+		{"read inbound", readInboundSQL},
+		{"read outcome", readOutcomeSQL},
 	}
 	tags := map[string]string{"a.b": "c"}
 	flow := messages.FlowID{1}

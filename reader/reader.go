@@ -4,8 +4,9 @@
 // The invariant: one call sees one snapshot. It runs in one read transaction, sees only what is committed, and whatever
 // a caller has been answered for is visible to its next read. Nothing read is remembered for the next call.
 //
-// A file is one noun: executions.go with attempts.go, flows.go with flow_lists.go, edge_groups.go and edges.go, listings.go (the pages of executions),
-// outbox.go (the pages of events) and event_ids.go. rows.go reads the columns of a row, documents.go its JSON.
+// A file is one noun: executions.go with attempts.go, flows.go with flow_lists.go, edge_groups.go, edges.go and
+// eligibility.go, listings.go (the pages of executions), outbox.go (the pages of events) and event_ids.go. rows.go reads
+// the columns of a row, documents.go its JSON.
 package reader
 
 import (
@@ -37,7 +38,8 @@ func New(pool *database.Pool, log *slog.Logger) *Reader { return &Reader{pool: p
 //   - [messages.ResolveExecutionFlowIDArgs] with *[messages.FlowID], nil when the execution is in no flow;
 //   - [messages.ReadExecutionStateArgs] with *[messages.PublicState], nil when there is no such execution;
 //   - [messages.GetExecutionResultArgs] with [messages.GetExecutionResultReply];
-//   - [messages.ListExecutionsArgs] with [messages.ListExecutionsResult].
+//   - [messages.ListExecutionsArgs] with [messages.ListExecutionsResult];
+//   - [messages.EvaluateFlowEligibilityArgs] with [messages.EvaluateFlowEligibilityResult].
 //
 // Stored data that cannot be read is [messages.ErrCorruption]; the failure of a read is [messages.ErrTransport]. Any
 // other message is [messages.ErrBug].
@@ -61,6 +63,8 @@ func (r *Reader) Read(ctx context.Context, m messages.Message) (messages.Reply, 
 		return r.getExecutionResult(ctx, args.ExecutionID)
 	case messages.ListExecutionsArgs:
 		return r.listExecutions(ctx, args)
+	case messages.EvaluateFlowEligibilityArgs:
+		return r.evaluateFlowEligibility(ctx, args.ExecutionID)
 	default:
 		return nil, messages.BugError("reader: " + m.Method() + " is not a read")
 	}

@@ -120,7 +120,7 @@ func failedBefore(h held) *messages.FailOutcome {
 			DelayUntil:       messages.TimestampMs(due),
 			NextAttemptIndex: messages.AttemptIndex(x.attemptIndex), //nolint:gosec // Indexes count attempts from 0.
 		}
-	case x.terminal() && canonicalOutcome(a.outcome) == "failed":
+	case x.terminal() && messages.CompletionOutcomeOf(a.outcome) == messages.CompletionFailed:
 		return &messages.FailOutcome{Outcome: messages.FailTerminalFailed}
 	}
 	return nil

@@ -140,7 +140,8 @@ func (w *Writer) nextHop() (next hop, ok bool) {
 
 func (w *Writer) runHop(h hop, now messages.TimestampMs) (done bool, err error) {
 	if h.event != 0 {
-		return w.dispatchCompletion(h.event, now)
+		_, done, err = w.dispatchCompletion(h.event, now)
+		return done, err
 	}
 	_, done, err = w.drain(h.group, hopMembers, now)
 	return done, err
@@ -167,8 +168,10 @@ SELECT execution_id, flow_id, outcome
 
 const markDispatchedSQL = `UPDATE ff_completion_event SET dispatched_at_ms = ?2 WHERE event_id = ?1`
 
-// dispatchCompletion resolves the next edges of one completion and reports whether none is left (04 §4.2).
-func (w *Writer) dispatchCompletion(event messages.EventID, now messages.TimestampMs) (done bool, err error) {
+// dispatchCompletion resolves the next edges of one completion and reports how many, and whether none is left (04 §4.2).
+func (w *Writer) dispatchCompletion(
+	event messages.EventID, now messages.TimestampMs,
+) (resolved int, done bool, err error) {
 	var upstream [16]byte
 	var flow messages.FlowID
 	r := resolution{event: event}
@@ -176,30 +179,32 @@ func (w *Writer) dispatchCompletion(event messages.EventID, now messages.Timesta
 	found, err := s.one(func() {
 		upstream = s.columnUUID(0)
 		flow = messages.FlowID(s.columnUUID(1))
-		r.outcome = canonicalOutcome(s.columnLiteral(2))
+		r.outcome = string(messages.CompletionOutcomeOf(s.columnLiteral(2)))
 	})
 	if !found || err != nil {
-		return true, err
+		return 0, true, err
 	}
 	var edges []*edge
 	if r.outcome != "resumable" { // A resumed execution has not ended; its event moves no edge.
 		if edges, err = w.unresolvedEdges(flow, upstream, event); err != nil {
-			return false, err
+			return 0, false, err
 		}
 	}
-	for _, e := range edges[:min(len(edges), hopEdges)] {
+	more := len(edges) > hopEdges
+	edges = edges[:min(len(edges), hopEdges)]
+	for _, e := range edges {
 		g, err := w.loadGroup(e.flow, e.downstream)
 		if err != nil {
-			return false, err
+			return 0, false, err
 		}
 		if _, err := w.resolveEdge(e, g, r, now); err != nil {
-			return false, err
+			return 0, false, err
 		}
 	}
-	if len(edges) > hopEdges {
-		return false, nil
+	if more {
+		return len(edges), false, nil
 	}
-	return true, w.prepare(markDispatchedSQL).int(1, int64(event)).int(2, int64(now)).exec()
+	return len(edges), true, w.prepare(markDispatchedSQL).int(1, int64(event)).int(2, int64(now)).exec()
 }
 
 // unresolvedEdgesSQL is served by ff_edge_unresolved_idx.

@@ -8,32 +8,54 @@ import (
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
-// chain builds a flow of n executions, each of which depends on the one before it, and claims the first.
-func (m *machine) chain(n byte) (first messages.Handle) {
+// graphFlow is the flow of the graphs below.
+var graphFlow = messages.FlowID{0: 0xf4, 6: 0x40, 8: 0x80}
+
+// graph builds a flow of n executions and an edge for each pair.
+func (m *machine) graph(n byte, edges ...[2]byte) {
 	m.t.Helper()
-	flow := messages.FlowID{0: 0xf4, 6: 0x40, 8: 0x80}
-	m.must(messages.CreateFlowArgs{FlowID: flow, Namespace: "default"})
+	m.must(messages.CreateFlowArgs{FlowID: graphFlow, Namespace: "default"})
 	for i := range n {
 		m.must(create(i))
-		m.must(messages.AddExecutionToFlowArgs{FlowID: flow, ExecutionID: create(i).ExecutionID})
+		m.must(messages.AddExecutionToFlowArgs{FlowID: graphFlow, ExecutionID: create(i).ExecutionID})
 	}
-	for i := range n - 1 {
-		edge := messages.EdgeID{0: 0xed, 6: 0x40, 8: 0x80, 15: i}
-		upstream, downstream := create(i).ExecutionID, create(i+1).ExecutionID
+	for i, ends := range edges {
+		edge := messages.EdgeID{0: 0xed, 6: 0x40, 8: 0x80, 15: byte(i)}
+		upstream, downstream := create(ends[0]).ExecutionID, create(ends[1]).ExecutionID
 		m.must(messages.StageDependencyEdgeArgs{
-			FlowID: flow, EdgeID: edge, UpstreamExecutionID: upstream, DownstreamExecutionID: downstream,
+			FlowID: graphFlow, EdgeID: edge, UpstreamExecutionID: upstream, DownstreamExecutionID: downstream,
 			ExpectedGraphRevision: uint64(n) + uint64(i),
 		})
 		m.must(messages.ApplyDependencyToChildArgs{
-			FlowID: flow, EdgeID: edge, UpstreamExecutionID: upstream, DownstreamExecutionID: downstream,
+			FlowID: graphFlow, EdgeID: edge, UpstreamExecutionID: upstream, DownstreamExecutionID: downstream,
 		})
 	}
-	return m.claimed()
+}
+
+// chain is a graph of n executions, each of which depends on the one before it.
+func (m *machine) chain(n byte) {
+	m.t.Helper()
+	var edges [][2]byte
+	for i := range n - 1 {
+		edges = append(edges, [2]byte{i, i + 1})
+	}
+	m.graph(n, edges...)
+}
+
+// fanOut is a graph in which n executions depend on the first.
+func (m *machine) fanOut(n byte) {
+	m.t.Helper()
+	var edges [][2]byte
+	for i := range n {
+		edges = append(edges, [2]byte{0, i + 1})
+	}
+	m.graph(n+1, edges...)
 }
 
 func TestSpec04_S27_ACrashBeforeTheHopIsRecovered(t *testing.T) {
 	m := newMachine(t)
-	first := m.chain(2)
+	m.chain(2)
+	first := m.claimed()
 	require.NoError(t, m.Begin())
 	require.NoError(t, m.Apply(m.now, messages.CompleteArgs{Handle: first}).Err)
 	_, err := m.Commit()
@@ -51,7 +73,8 @@ func TestSpec04_S27_ACrashBeforeTheHopIsRecovered(t *testing.T) {
 
 func TestSpec04_S29_AFailingHopIsTriedAgainAndThenLeft(t *testing.T) {
 	m := newMachine(t)
-	first := m.chain(2)
+	m.chain(2)
+	first := m.claimed()
 	require.NoError(t, m.conn.Exec(`CREATE TRIGGER refuse BEFORE UPDATE OF resolved_at_ms ON ff_edge
 		BEGIN SELECT RAISE(ABORT, 'refused'); END`))
 	m.must(messages.CompleteArgs{Handle: first}) // apply runs hops until none is left.
@@ -69,7 +92,8 @@ func TestSpec04_S29_AFailingHopIsTriedAgainAndThenLeft(t *testing.T) {
 
 func TestSpec04_S28_ACrashAfterTheFirstHopOfAChainIsRecovered(t *testing.T) {
 	m := newMachine(t)
-	handle := m.chain(3)
+	m.chain(3)
+	handle := m.claimed()
 	m.commitWith(messages.FailArgs{Handle: handle, Class: messages.FailurePermanent}, 1)
 	require.Equal(t, []string{"failed", "skipped", "waiting_children"},
 		m.query("SELECT public_state FROM ff_exec_core ORDER BY execution_id"))

@@ -53,6 +53,10 @@ func (w *Writer) dispatch(now messages.TimestampMs, m messages.Mutation) (messag
 		return w.drainSiblingCancelGroup(now, args)
 	case messages.ReconcileSiblingCancelGroupArgs:
 		return w.reconcileSiblingCancelGroup(args)
+	case messages.ResolveDependencyArgs:
+		return w.resolveDependency(now, args)
+	case messages.CompletionPayload:
+		return w.cascadeCompletion(now, args)
 	case messages.CancelFlowArgs:
 		return w.cancelFlow(now, args)
 	case messages.ChangePriorityArgs:

@@ -291,34 +291,9 @@ func (x *execution) outcome(a *attempt) string {
 	if !x.terminal() {
 		return "none"
 	}
-	if stored := x.raw.text("terminal_outcome"); stored != "" && stored != "none" {
-		return canonicalOutcome(stored)
-	}
-	if x.phase == "cancelled" || x.public == "cancelled" {
-		return "cancelled"
-	}
-	switch x.public {
-	case "completed":
-		return "success"
-	case "failed", "expired", "skipped":
-		return x.public
-	}
+	stored := ""
 	if a != nil {
-		switch outcome := canonicalOutcome(a.outcome); outcome {
-		case "success", "failed", "cancelled", "expired", "skipped":
-			return outcome
-		}
+		stored = a.outcome
 	}
-	return "failed"
-}
-
-// canonicalOutcome maps the literals that other writers left.
-func canonicalOutcome(stored string) string {
-	switch stored {
-	case "failure":
-		return "failed"
-	case "completed":
-		return "success"
-	}
-	return stored
+	return string(messages.OutcomeOfEnded(x.raw.text("terminal_outcome"), x.phase, x.public, stored))
 }

@@ -337,6 +337,12 @@ func (s *script) message() messages.Mutation {
 	case 32:
 		if len(s.edges) > 0 {
 			edge := s.edges[len(s.edges)-1-min(s.tape.next(4), len(s.edges)-1)]
+			if s.tape.flip(3) {
+				return messages.CompletionPayload{ExecutionID: edge.UpstreamExecutionID}
+			}
+			if s.tape.flip(3) {
+				return s.resolve(edge)
+			}
 			if s.tape.flip(2) {
 				return messages.ReconcileSiblingCancelGroupArgs{
 					FlowID: edge.FlowID, DownstreamExecutionID: edge.DownstreamExecutionID,
@@ -350,6 +356,15 @@ func (s *script) message() messages.Mutation {
 		}
 	}
 	return nil
+}
+
+func (s *script) resolve(edge messages.ApplyDependencyToChildArgs) messages.Mutation {
+	return messages.ResolveDependencyArgs{
+		FlowID: edge.FlowID, EdgeID: edge.EdgeID, UpstreamExecutionID: edge.UpstreamExecutionID,
+		DownstreamExecutionID: edge.DownstreamExecutionID, UpstreamOutcome: []messages.CompletionOutcome{
+			messages.CompletionSuccess, messages.CompletionSkipped, messages.CompletionExpired,
+		}[s.tape.next(3)],
+	}
 }
 
 // policy is one for a group of about n edges.

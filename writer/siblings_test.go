@@ -8,28 +8,17 @@ import (
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
-// fanIn builds a flow in which the last of n+1 executions depends on all others, under the policy.
-func (m *machine) fanIn(n byte, policy messages.EdgeDependencyPolicy) (child messages.ExecutionID) {
+// fanIn is a graph in which the last of n+1 executions depends on all others, under the policy; none is claimed.
+func (m *machine) fanIn(n byte, policy messages.EdgeDependencyPolicy) {
 	m.t.Helper()
-	flow := messages.FlowID{0: 0xf3, 6: 0x40, 8: 0x80}
-	child = create(n).ExecutionID
-	m.must(messages.CreateFlowArgs{FlowID: flow, Namespace: "default"})
-	m.must(messages.SetEdgeGroupPolicyArgs{FlowID: flow, DownstreamExecutionID: child, Policy: policy})
-	for i := range n + 1 {
-		m.must(create(i))
-		m.must(messages.AddExecutionToFlowArgs{FlowID: flow, ExecutionID: create(i).ExecutionID})
-	}
+	child := create(n).ExecutionID
+	m.must(messages.CreateFlowArgs{FlowID: graphFlow, Namespace: "default"})
+	m.must(messages.SetEdgeGroupPolicyArgs{FlowID: graphFlow, DownstreamExecutionID: child, Policy: policy})
+	var edges [][2]byte
 	for i := range n {
-		edge := messages.EdgeID{0: 0xed, 6: 0x40, 8: 0x80, 15: i}
-		m.must(messages.StageDependencyEdgeArgs{
-			FlowID: flow, EdgeID: edge, UpstreamExecutionID: create(i).ExecutionID, DownstreamExecutionID: child,
-			ExpectedGraphRevision: uint64(n) + 1 + uint64(i),
-		})
-		m.must(messages.ApplyDependencyToChildArgs{
-			FlowID: flow, EdgeID: edge, UpstreamExecutionID: create(i).ExecutionID, DownstreamExecutionID: child,
-		})
+		edges = append(edges, [2]byte{i, n})
 	}
-	return child
+	m.graph(n+1, edges...)
 }
 
 // commitWith commits one message and n hops of the cascade, as a process does that dies then.
