@@ -127,6 +127,19 @@ func TestSpec03_S33_TheHandleOfAnOlderAttempt(t *testing.T) {
 	require.Empty(t, e.completions(id))
 }
 
+func TestSpec01_S23_TheHolderBeforeAReclaim(t *testing.T) {
+	e := open(t)
+	id := e.created()
+	old := e.claimed()
+	e.clock.Advance(30 * time.Second)
+	holder := e.reclaimed(id)
+	require.Equal(t, messages.LeaseEpoch(2), payloadOf(t, holder).LeaseEpoch)
+
+	e.refused(old, messages.ErrLeaseConflict)
+	e.fenced(old).refused(messages.ErrStaleLease)
+	require.NoError(t, e.Complete(t.Context(), holder, nil))
+}
+
 func TestSpec03_S34_AnExpiredLeaseThatIsNotMarkedYet(t *testing.T) {
 	e := open(t)
 	id := e.created()

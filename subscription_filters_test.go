@@ -84,3 +84,23 @@ func TestSpec05_S83_AnotherTagIsLookedUp(t *testing.T) {
 	e.drive(id, true)
 	require.Equal(t, id, took(t, bare, 1)[0].ExecutionID)
 }
+
+func TestSpec01_S70_AMatchBehindManyOthers(t *testing.T) {
+	const pages = 600 // more than two pages of the outbox
+	e := open(t)
+	filter := everything.WithNamespace("tenant-a").WithInstanceTag("cairn.other", "i-1")
+	live := e.filtered(filter)
+	cursor := messages.FromBeginning()
+	for range pages {
+		e.completed(withTag("cairn.instance_id", "i-1"))
+	}
+	e.completed(inNamespace("tenant-a"), withTag("cairn.instance_id", "i-1"), withTag("cairn.other", "i-2"))
+	want := e.completed(inNamespace("tenant-a"), withTag("cairn.other", "i-1"))
+
+	require.Equal(t, want, took(t, live, 1)[0].ExecutionID)
+	late, err := e.SubscribeCompletion(t.Context(), cursor, filter)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, late.Close()) })
+	require.Equal(t, want, took(t, late, 1)[0].ExecutionID, "also from the table")
+	require.Equal(t, messages.CursorAfter(pages+2), late.Cursor())
+}

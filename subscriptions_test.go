@@ -211,6 +211,35 @@ func TestSpec05_S87_Outcomes(t *testing.T) {
 	require.Equal(t, []string{"failed", "failure", "completed", "weird", "success"}, raw)
 }
 
+func TestSpec01_S73_EveryEndHasItsOutcome(t *testing.T) {
+	e := open(t)
+	sub := e.completionsFrom(nil)
+	g := e.newFlow()
+	upstream, downstream := g.member(), g.member()
+	g.edge(upstream, downstream)
+	cancelled := e.created(inLane("elsewhere"))
+	_, err := e.CancelExecution(t.Context(), messages.CancelExecutionArgs{ExecutionID: cancelled})
+	require.NoError(t, err)
+	e.drive(upstream, false)
+	// What nothing in the engine writes yet: other programs do.
+	e.sql.Exec(`
+		INSERT INTO ff_completion_event (partition_key, execution_id, outcome, occurred_at_ms)
+		VALUES (0, randomblob(16), 'expired', 1), (0, randomblob(16), 'resumable', 1)`)
+	e.completed()
+
+	var outcomes []messages.CompletionOutcome
+	events := took(t, sub, 6)
+	for _, event := range events {
+		require.Equal(t, string(event.Outcome), event.RawOutcome)
+		outcomes = append(outcomes, event.Outcome)
+	}
+	require.Equal(t, []messages.CompletionOutcome{
+		messages.CompletionCancelled, messages.CompletionFailed, messages.CompletionSkipped, messages.CompletionExpired,
+		messages.CompletionResumable, messages.CompletionSuccess,
+	}, outcomes)
+	require.Equal(t, []messages.ExecutionID{cancelled, upstream, downstream}, executionsOf(events[:3]))
+}
+
 func TestSpec05_S89_EveryPartitionIsDelivered(t *testing.T) {
 	e := open(t)
 	completions, leases := e.completionsFrom(nil), e.leasesFrom(nil, everything)

@@ -147,6 +147,12 @@ func TestReader_DescribeFlow_Corruption(t *testing.T) {
 			nil,
 			"flow_core: raw_fields not valid JSON: unexpected end of JSON input",
 		},
+		{
+			"no object",
+			row{"raw_fields": `["node_count"]`},
+			nil,
+			"flow_core: raw_fields not valid JSON: array is not an object",
+		},
 		{"revision", row{"graph_revision": -1}, nil, "flow_core: graph_revision: -1 is out of range"},
 		{"policy", nil, row{"policy": `"all_of"`}, "edge_group: policy not valid JSON: string is not an object"},
 		{"member", nil, row{"downstream_eid": []byte("x")}, "edge_group: downstream_eid: must be 16 bytes (got 1)"},
