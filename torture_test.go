@@ -1,0 +1,292 @@
+package ffsqlite_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/flowfabric/ffsqlite"
+	"github.com/flowfabric/ffsqlite/internal/fftest"
+	"github.com/flowfabric/ffsqlite/messages"
+)
+
+// What is on the disk after the power has gone, at any write: everything that was acknowledged, and of the rest every
+// call in whole or not at all.
+
+// The marks of a record.
+type (
+	begun        int // a call of this tale
+	acknowledged int // a call of this tale
+	completion   messages.CompletionEvent
+	leaseEvent   messages.LeaseHistoryEvent
+)
+
+// recording is a run on recorded files.
+type recording struct {
+	files  *fftest.RecordingVFS
+	tales  []*tale
+	others []string // the rows that belong to no tale; they never change
+	rounds [][]int  // how many calls of each tale had been made after each round
+}
+
+const databaseName = "recorded.db"
+
+// recorded tells so many tales, side by side, and closes the engine.
+func recorded(t *testing.T, random *rand.Rand, tales int, mode ffsqlite.Synchronous) *recording {
+	t.Helper()
+	r := &recording{files: fftest.NewRecordingVFS(t)}
+	synctest.Test(t, func(t *testing.T) {
+		e := openAt(t, filepath.Join(t.TempDir(), databaseName),
+			ffsqlite.WithVFS(r.files.Name()), ffsqlite.WithSynchronous(mode))
+		_, r.others = rowsOf(nil, e)
+		r.follow(e)
+		for len(r.tales) < tales {
+			r.tales = append(r.tales, newTale(e, random, len(r.tales)))
+		}
+		r.rounds = append(r.rounds, r.calls())
+		for r.round(e, random) {
+			if random.IntN(4) == 0 {
+				e.sql.Exec("PRAGMA wal_checkpoint(" + []string{"PASSIVE", "FULL", "RESTART", "TRUNCATE"}[random.IntN(4)] + ")")
+			}
+		}
+		synctest.Wait()
+		require.NoError(t, e.Close())
+	})
+	return r
+}
+
+// follow marks the events that a subscriber gets.
+func (r *recording) follow(e *engine) {
+	completions, leases := e.completionsFrom(nil), e.leasesFrom(nil, everything)
+	go func() {
+		for event, err := range completions.Events() {
+			if err == nil {
+				r.files.Mark(completion(event))
+			}
+		}
+	}()
+	go func() {
+		for event, err := range leases.Events() {
+			if err == nil {
+				r.files.Mark(leaseEvent(event))
+			}
+		}
+	}()
+}
+
+// together is how many tales go on at the same time, so that their calls share a transaction.
+const together = 4
+
+// round makes the next call of some tales, all in one batch, and notes where they stand then. It returns false when
+// there is nothing left to call.
+func (r *recording) round(e *engine, random *rand.Rand) bool {
+	chosen := r.chosen(random)
+	var results []<-chan error
+	letGo := e.heldUp()
+	for _, i := range chosen {
+		call := r.tales[i].next()
+		r.files.Mark(begun(i))
+		results = append(results, calling(func() error {
+			err := call()
+			r.files.Mark(acknowledged(i))
+			return err
+		}))
+	}
+	letGo()
+	for _, result := range results {
+		require.NoError(e.t, <-result)
+	}
+	e.idle()
+
+	rows, others := rowsOf(r.tales, e)
+	require.Equal(e.t, r.others, others)
+	for _, i := range chosen {
+		r.tales[i].noteState(rows[r.tales[i]])
+	}
+	r.rounds = append(r.rounds, r.calls())
+	return len(chosen) > 0
+}
+
+// calls are how many calls of each tale have been made.
+func (r *recording) calls() []int {
+	made := make([]int, len(r.tales))
+	for i, tale := range r.tales {
+		made[i] = len(tale.states) - 1
+	}
+	return made
+}
+
+// chosen are the first tales that are not told yet, some of them at random left out.
+func (r *recording) chosen(random *rand.Rand) (chosen []int) {
+	for i, tale := range r.tales {
+		if !tale.isTold() && len(chosen) < together && (len(chosen) == 0 || random.IntN(4) > 0) {
+			chosen = append(chosen, i)
+		}
+	}
+	return chosen
+}
+
+// crash is one moment of a record at which the power goes.
+type crash struct {
+	*recording
+
+	at     int // before this step
+	loss   fftest.Loss
+	random *rand.Rand
+}
+
+// reopened is an engine on what is left on the disk, which must be sound.
+func (c crash) reopened(t *testing.T) *engine {
+	t.Helper()
+	directory := t.TempDir()
+	fftest.WriteImage(t, c.files.Image(c.at, c.loss, c.random), directory)
+	e := openAt(t, filepath.Join(directory, databaseName))
+	e.idle()
+	fftest.Intact(t, e.sql)
+	e.consistent()
+	return e
+}
+
+// stand asserts of each tale that it stands after some number of calls, and returns these numbers.
+func (c crash) stand(t *testing.T, e *engine) (calls []int) {
+	t.Helper()
+	rows, others := rowsOf(c.tales, e)
+	require.Equal(t, c.others, others)
+	for _, tale := range c.tales {
+		calls = append(calls, tale.standsAt(t, rows[tale]))
+	}
+	return calls
+}
+
+// counted are how many calls of each tale were acknowledged before the crash, and how many had begun.
+func (c crash) counted() (acked, started []int) {
+	acked, started = make([]int, len(c.tales)), make([]int, len(c.tales))
+	for _, mark := range c.files.Marks(c.at) {
+		switch m := mark.(type) {
+		case begun:
+			started[m]++
+		case acknowledged:
+			acked[m]++
+		}
+	}
+	return acked, started
+}
+
+// within reports whether each number lies between its bounds.
+func within(least, numbers, most []int) bool {
+	for i, n := range numbers {
+		if n < least[i] || n > most[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// outbox is how a test follows one.
+type outbox[E any] struct {
+	table     string
+	subscribe func(messages.OutboxCursor) *ffsqlite.Subscription[E]
+	cursor    func(E) messages.OutboxCursor
+	execution func(E) messages.ExecutionID
+}
+
+func (e *engine) completionOutbox() outbox[messages.CompletionEvent] {
+	return outbox[messages.CompletionEvent]{
+		table:     "ff_completion_event",
+		subscribe: e.completionsFrom,
+		cursor:    func(event messages.CompletionEvent) messages.OutboxCursor { return event.Cursor },
+		execution: func(event messages.CompletionEvent) messages.ExecutionID { return event.ExecutionID },
+	}
+}
+
+func (e *engine) leaseOutbox() outbox[messages.LeaseHistoryEvent] {
+	return outbox[messages.LeaseHistoryEvent]{
+		table: "ff_lease_event",
+		subscribe: func(cursor messages.OutboxCursor) *ffsqlite.Subscription[messages.LeaseHistoryEvent] {
+			return e.leasesFrom(cursor, everything)
+		},
+		cursor:    func(event messages.LeaseHistoryEvent) messages.OutboxCursor { return event.Cursor },
+		execution: func(event messages.LeaseHistoryEvent) messages.ExecutionID { return event.ExecutionID },
+	}
+}
+
+// resumes asserts that a subscriber which has seen these events before the crash gets all the others afterwards, each
+// once and in order, up to the last, which is of this execution.
+func (o outbox[E]) resumes(t *testing.T, e *engine, seen []E, last messages.ExecutionID) {
+	t.Helper()
+	all := took(t, o.subscribe(messages.FromBeginning()), int(e.sql.Int("SELECT count(*) FROM "+o.table)))
+	require.LessOrEqual(t, len(seen), len(all))
+	require.Equal(t, seen, append([]E(nil), all[:len(seen)]...), "what a subscriber has seen is there")
+	require.Equal(t, last, o.execution(all[len(all)-1]))
+
+	cursor := messages.FromBeginning()
+	if len(seen) > 0 {
+		cursor = o.cursor(seen[len(seen)-1])
+	}
+	require.Equal(t, all[len(seen):], took(t, o.subscribe(cursor), len(all)-len(seen)))
+}
+
+// subscribersResume asserts that those who followed both outboxes lose and repeat nothing.
+func (c crash) subscribersResume(t *testing.T, e *engine) {
+	t.Helper()
+	var completions []messages.CompletionEvent
+	var leases []messages.LeaseHistoryEvent
+	for _, mark := range c.files.Marks(c.at) {
+		switch m := mark.(type) {
+		case completion:
+			completions = append(completions, messages.CompletionEvent(m))
+		case leaseEvent:
+			leases = append(leases, messages.LeaseHistoryEvent(m))
+		}
+	}
+	next := e.completed() // Which nobody has heard of yet.
+	e.completionOutbox().resumes(t, e, completions, next)
+	e.leaseOutbox().resumes(t, e, leases, next)
+}
+
+// crashes records some runs and checks crashes at random moments of them.
+func crashes(t *testing.T, n int, mode ffsqlite.Synchronous, check func(*testing.T, crash)) {
+	t.Helper()
+	const tales = 16
+	seed := fftest.Seed(t)
+	for run := range fftest.Rounds(1, 10) {
+		r := recorded(t, rand.New(rand.NewPCG(seed, uint64(run))), tales, mode)
+		changes := r.files.Changes()
+		t.Logf("run %d: %d changes of files", run, len(changes))
+		for i := range n {
+			random := rand.New(rand.NewPCG(seed, uint64(1000*(run+1)+i)))
+			c := crash{recording: r, at: changes[random.IntN(len(changes))], loss: fftest.AnyLoss(random), random: random}
+			t.Run(fmt.Sprintf("run %d, %s before step %d", run, c.loss, c.at), func(t *testing.T) {
+				t.Parallel()
+				check(t, c)
+			})
+		}
+	}
+}
+
+func TestTortureCrashAtEveryWrite(t *testing.T) {
+	crashes(t, 200, ffsqlite.Full, func(t *testing.T, c crash) {
+		e := c.reopened(t)
+		acked, started := c.counted()
+		calls := c.stand(t, e)
+		require.True(t, within(acked, calls, started), "acknowledged %v\nfound %v\nbegun %v", acked, calls, started)
+		c.subscribersResume(t, e)
+	})
+}
+
+// At NORMAL the last commits may be lost, but never one before another.
+func TestTortureCrashAtNormal(t *testing.T) {
+	crashes(t, 50, ffsqlite.Normal, func(t *testing.T, c crash) {
+		calls := c.stand(t, c.reopened(t))
+		for i := range len(c.rounds) - 1 {
+			if within(c.rounds[i], calls, c.rounds[i+1]) {
+				return
+			}
+		}
+		require.Fail(t, "a mixture of commits", "found %v", calls)
+	})
+}
