@@ -172,6 +172,9 @@ func (a *tale) edge(flow messages.FlowID, upstream, downstream messages.Executio
 // token is what a row can have in it to say whose it is: an identifier, as a blob or as text, or the name of a lane.
 var token = regexp.MustCompile(`[0-9A-F]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|'tale-[0-9]+'`)
 
+// keyLen is how much of a row has the columns of its key in it. Payloads are behind them.
+const keyLen = 200
+
 // rowsOf sorts the rows of the database by tale; those of none come last. Left out are the columns that an interrupted
 // cascade may fill otherwise when it goes on: positions in an outbox, and the time of the machine.
 func rowsOf(tales []*tale, e *engine) (rows map[*tale][]string, others []string) {
@@ -184,7 +187,7 @@ func rowsOf(tales []*tale, e *engine) (rows map[*tale][]string, others []string)
 	rows = map[*tale][]string{}
 next:
 	for _, row := range e.sql.Dump("event_id", "committed_at_ms") {
-		for _, found := range token.FindAllString(row, -1) {
+		for _, found := range token.FindAllString(row[:min(len(row), keyLen)], -1) {
 			if owner := owners[found]; owner != nil {
 				rows[owner] = append(rows[owner], row)
 				continue next

@@ -144,7 +144,7 @@ func (c crash) reopened(t *testing.T) *engine {
 	t.Helper()
 	directory := t.TempDir()
 	fftest.WriteImage(t, c.files.Image(c.at, c.loss, c.random), directory)
-	e := openAt(t, filepath.Join(directory, databaseName))
+	e := openAt(t, filepath.Join(directory, databaseName), ffsqlite.WithPoolSize(2))
 	e.idle()
 	fftest.Intact(t, e.sql)
 	e.consistent()
@@ -248,9 +248,12 @@ func (c crash) subscribersResume(t *testing.T, e *engine) {
 	e.leaseOutbox().resumes(t, e, leases, next)
 }
 
-// crashes records some runs and checks crashes at random moments of them.
+// crashes records some runs and checks crashes at random moments of them, n of each run.
 func crashes(t *testing.T, n int, mode ffsqlite.Synchronous, check func(*testing.T, crash)) {
 	t.Helper()
+	if fftest.RaceDetector {
+		n /= 10
+	}
 	const tales = 16
 	seed := fftest.Seed(t)
 	for run := range fftest.Rounds(1, 10) {
