@@ -32,30 +32,21 @@ func (p *ResumePolicy) UnmarshalJSON(text []byte) error {
 }
 
 type waitpointBindingJSON struct {
-	Fresh      *freshBindingJSON   `json:",omitempty"`
-	UsePending *pendingBindingJSON `json:",omitempty"`
-}
-
-type freshBindingJSON struct {
 	WaitpointID  WaitpointID `json:"waitpoint_id"`
-	WaitpointKey string      `json:"waitpoint_key"`
-}
-
-type pendingBindingJSON struct {
-	WaitpointID WaitpointID `json:"waitpoint_id"`
+	WaitpointKey string      `json:"waitpoint_key,omitempty"` // of a fresh one
 }
 
 // MarshalJSON writes {"Fresh":{…}} or {"UsePending":{…}}.
 func (b WaitpointBinding) MarshalJSON() ([]byte, error) {
 	if b.UsePending {
-		return json.Marshal(waitpointBindingJSON{UsePending: &pendingBindingJSON{b.WaitpointID}})
+		return json.Marshal(map[string]waitpointBindingJSON{"UsePending": {b.WaitpointID, ""}})
 	}
-	return json.Marshal(waitpointBindingJSON{Fresh: &freshBindingJSON{b.WaitpointID, b.WaitpointKey}})
+	return json.Marshal(map[string]waitpointBindingJSON{"Fresh": {b.WaitpointID, b.WaitpointKey}})
 }
 
 // UnmarshalJSON reads either form.
 func (b *WaitpointBinding) UnmarshalJSON(text []byte) error {
-	var wire waitpointBindingJSON
+	var wire struct{ Fresh, UsePending *waitpointBindingJSON }
 	if err := json.Unmarshal(text, &wire); err != nil {
 		return err
 	}

@@ -23,15 +23,15 @@ const (
 	Kept                  // all have, as after the kill of a process
 	Torn                  // those before some moment have, and of one write only the first sectors
 	Reordered             // any of them have, of each write any sectors
-
-	losses
 )
+
+const losses = int(Reordered) + 1
 
 // String names the loss.
 func (l Loss) String() string { return [losses]string{"dropped", "kept", "torn", "reordered"}[l] }
 
 // AnyLoss draws one.
-func AnyLoss(random *rand.Rand) Loss { return Loss(random.IntN(int(losses))) }
+func AnyLoss(random *rand.Rand) Loss { return Loss(random.IntN(losses)) }
 
 // disk is the state of a disk: what is surely on it, and what may be.
 type disk struct {
