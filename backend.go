@@ -19,9 +19,12 @@ var Version = [3]uint32{0, 1, 0}
 type Backend struct {
 	key     string // "": private, not in the registry
 	engine  *engine
-	next    Next
+	next    Next // every call: the interceptors, then admit
+	inner   Next // the calls that a call is made of: the interceptors, then handle
 	closed  atomic.Bool
 	options options
+
+	background background
 }
 
 // Open opens the engine on a database, or shares the one that this process has open on it. The location is a path, a
@@ -62,12 +65,13 @@ func Open(ctx context.Context, location string, opts ...Option) (*Backend, error
 	if err != nil {
 		return nil, err
 	}
-	b.next = chain(o.interceptors, b.handle)
+	b.next, b.inner = chain(o.interceptors, b.admit), chain(o.interceptors, b.handle)
 	return b, nil
 }
 
 // Close releases this reference; the last one stops the engine: no call is accepted any more, what is under way is
-// executed and answered, waiting claims get ErrUnavailable, subscriptions deliver what they hold and end with
+// executed and answered, members of flows that are being cancelled in the background are dealt with, waiting claims get
+// ErrUnavailable, subscriptions deliver what they hold and end with
 // ErrStreamDisconnected and a cursor, and the log is moved into the database file. After the time of WithShutdownGrace
 // the writer finishes what it has begun and refuses the rest with ErrUnavailable. A second Close of the same reference
 // returns nil.
@@ -82,6 +86,7 @@ func (b *Backend) CloseContext(ctx context.Context) error {
 	if !b.closed.CompareAndSwap(false, true) {
 		return nil
 	}
+	b.background.end(ctx)
 	if b.key == "" {
 		return b.engine.close(ctx)
 	}
@@ -92,9 +97,17 @@ func (b *Backend) CloseContext(ctx context.Context) error {
 // tests that read or write rows beside the engine.
 func (b *Backend) DataSource() string { return b.engine.database.DataSource() }
 
+// admit is handle for as long as the reference is open.
+func (b *Backend) admit(ctx context.Context, message messages.Message) (messages.Reply, error) {
+	if b.closed.Load() {
+		return nil, messages.UnavailableError(message.Method())
+	}
+	return b.handle(ctx, message)
+}
+
 // handle runs a call behind the interceptors: checks, then the writer or a reader.
 func (b *Backend) handle(ctx context.Context, message messages.Message) (messages.Reply, error) {
-	if b.closed.Load() || b.engine.actors.Closed() {
+	if b.engine.actors.Closed() {
 		return nil, messages.UnavailableError(message.Method())
 	}
 	if v, ok := message.(messages.Validator); ok {
@@ -104,6 +117,9 @@ func (b *Backend) handle(ctx context.Context, message messages.Message) (message
 	}
 	if m, ok := message.(messages.Mutation); ok {
 		return b.engine.actors.Mutate(ctx, m)
+	}
+	if args, ok := message.(messages.CancelFlowRequestArgs); ok {
+		return b.cancelFlowRequest(ctx, args)
 	}
 	reply, err := b.engine.read(ctx, message)
 	if errors.Is(err, messages.ErrUnavailable) {
@@ -130,8 +146,10 @@ func (b *Backend) Capabilities() messages.Capabilities {
 			RevokeLease:              true,
 			ReadExecutionState:       true,
 			GetExecutionResult:       true,
+			CancelFlowHeader:         true,
 			CancelFlowWaitTimeout:    true,
 			CancelFlowWaitIndefinite: true,
+			AckCancelMember:          true,
 			Prepare:                  true,
 			SubscribeLeaseHistory:    true,
 			SubscribeCompletion:      true,

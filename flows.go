@@ -2,7 +2,6 @@ package ffsqlite
 
 import (
 	"context"
-	"time"
 
 	"github.com/flowfabric/ffsqlite/messages"
 )
@@ -81,53 +80,4 @@ func (b *Backend) DescribeEdge(
 // ResolveExecutionFlowID returns the flow of an execution, nil when it is in none or does not exist.
 func (b *Backend) ResolveExecutionFlowID(ctx context.Context, id messages.ExecutionID) (*messages.FlowID, error) {
 	return call[*messages.FlowID](ctx, b, messages.ResolveExecutionFlowIDArgs{ExecutionID: id})
-}
-
-// CancelFlow closes a flow and cancels the members that the policy selects, all in one commit; it answers the ids that
-// this call cancelled. A flow that is unknown, or ended otherwise, gives an empty list. With a wait, it also waits until
-// the flow reads as cancelled, which it normally does at once; the end of the context ends the wait, not the cancel.
-func (b *Backend) CancelFlow(ctx context.Context, args messages.CancelFlowArgs) (messages.CancelFlowResult, error) {
-	result, err := call[messages.CancelFlowResult](ctx, b, args)
-	if err != nil || !args.Wait.Waits() {
-		return result, err
-	}
-	return result, b.WaitForFlowCancellation(ctx, args.FlowID, args.Wait.Deadline())
-}
-
-// WaitForFlowCancellation returns when the flow is cancelled or unknown. It looks at once and then every 100 ms, and
-// returns ErrTimeout once the deadline has passed.
-func (b *Backend) WaitForFlowCancellation(ctx context.Context, id messages.FlowID, deadline time.Duration) error {
-	return run(ctx, b, messages.WaitForFlowCancellationArgs{FlowID: id, Deadline: deadline})
-}
-
-// flowCancellationPoll is how often WaitForFlowCancellation looks.
-const flowCancellationPoll = 100 * time.Millisecond
-
-func (e *engine) waitForFlowCancellation(ctx context.Context, args messages.WaitForFlowCancellationArgs) error {
-	for start := e.clock.Now(); ; {
-		if fault := e.actors.Fault(); fault != nil {
-			return fault
-		}
-		reply, err := e.reader.Read(ctx, messages.DescribeFlowArgs{FlowID: args.FlowID})
-		if err != nil {
-			return err
-		}
-		if flow, ok := reply.(*messages.FlowSnapshot); !ok || flow == nil || flow.PublicFlowState == messages.FlowCancelled {
-			return nil
-		}
-		if e.clock.Since(start) >= args.Deadline {
-			return messages.TimeoutError("cancel_flow", args.Deadline)
-		}
-		passed := make(chan struct{})
-		timer := e.clock.AfterFunc(flowCancellationPoll, func() { close(passed) })
-		select {
-		case <-passed:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-e.actors.Closing():
-			timer.Stop()
-			return messages.UnavailableError(args.Method())
-		}
-	}
 }

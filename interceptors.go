@@ -30,8 +30,13 @@ func chain(interceptors []Interceptor, innermost Next) Next {
 // call runs one method and gives its reply the method's type. An interceptor that answers for the engine with another
 // type is told so.
 func call[R any](ctx context.Context, b *Backend, message messages.Message) (R, error) {
+	return ask[R](ctx, b.next, message)
+}
+
+// ask is call along a chain of interceptors.
+func ask[R any](ctx context.Context, next Next, message messages.Message) (R, error) {
 	var typed R
-	reply, err := b.next(ctx, message)
+	reply, err := next(ctx, message)
 	if err != nil || reply == nil {
 		return typed, err
 	}

@@ -283,6 +283,20 @@ func TestValidation_Flows(t *testing.T) {
 			cancel(messages.CancelAll, messages.WaitTimeout(-1))),
 		invalid("an unknown wait", `wait: unknown kind "for_ever"`,
 			cancel(messages.CancelAll, messages.CancelFlowWait{Kind: "for_ever"})),
+		invalid("a reason that is no text", "reason: must be valid UTF-8", func() error {
+			_, err := g.CancelFlowHeader(t.Context(), g.headerArgs(notUTF8, messages.CancelAll))
+			return err
+		}),
+		invalid("a policy of no name", "cancellation_policy: ", func() error {
+			_, err := g.CancelFlowHeader(t.Context(), g.headerArgs("", ""))
+			return err
+		}),
+		invalid("a request with an unknown policy", "cancellation_policy: all", func() error {
+			_, err := g.CancelFlowRequest(t.Context(), g.requestArgs("all", true))
+			return err
+		}),
+		invalid("acknowledge nobody", "execution_id: must not be empty",
+			func() error { return g.AckCancelMember(t.Context(), g.flow, nobody) }),
 		invalid("a negative deadline", "deadline_ms: must not be negative",
 			func() error { return g.WaitForFlowCancellation(t.Context(), g.flow, -1) }),
 	})

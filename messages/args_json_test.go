@@ -126,6 +126,16 @@ func TestArgs_AllFields(t *testing.T) {
 	requireRoundTrip(t,
 		messages.CancelFlowArgs{FlowID: flow, Policy: messages.CancelFlowOnly, Wait: messages.WaitTimeout(0)},
 		`{"flow_id":"`+uuidB+`","policy":"cancel_flow_only","wait":{"kind":"wait_timeout","timeout_ms":0}}`)
+	requireRoundTrip(t,
+		messages.CancelFlowHeaderArgs{FlowID: flow, Reason: "r", CancellationPolicy: messages.CancelAll, Now: 9},
+		`{"flow_id":"`+uuidB+`","reason":"r","cancellation_policy":"cancel_all","now":9}`)
+	requireRoundTrip(t,
+		messages.CancelFlowRequestArgs{
+			FlowID: flow, Reason: "r", CancellationPolicy: messages.CancelAll, Wait: true, Now: 9,
+		},
+		`{"flow_id":"`+uuidB+`","reason":"r","cancellation_policy":"cancel_all","wait":true,"now":9}`)
+	requireRoundTrip(t, messages.AckCancelMemberArgs{FlowID: flow, ExecutionID: executionID(t, idA)},
+		`{"flow_id":"`+uuidB+`","execution_id":"`+idA+`"}`)
 	requireRoundTrip(t, messages.WaitIndefinite(), `{"kind":"wait_indefinite"}`)
 	requireRoundTrip(t, messages.ListFlowsArgs{Partition: "{fp:0}", Cursor: &flow, Limit: 2},
 		`{"partition":"{fp:0}","cursor":"`+uuidB+`","limit":2}`)

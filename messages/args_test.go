@@ -31,6 +31,8 @@ func TestMessage_Methods(t *testing.T) {
 		"stage_dependency_edge":     messages.StageDependencyEdgeArgs{},
 		"apply_dependency_to_child": messages.ApplyDependencyToChildArgs{},
 		"cancel_flow":               messages.CancelFlowArgs{},
+		"cancel_flow_header":        messages.CancelFlowHeaderArgs{},
+		"ack_cancel_member":         messages.AckCancelMemberArgs{},
 
 		"set_edge_group_policy":          messages.SetEdgeGroupPolicyArgs{},
 		"resolve_dependency":             messages.ResolveDependencyArgs{},
@@ -41,6 +43,7 @@ func TestMessage_Methods(t *testing.T) {
 		"batch":                          messages.BatchArgs{},
 	}
 	reads := map[string]messages.Message{
+		"cancel_flow_request":        messages.CancelFlowRequestArgs{}, // It is several mutations.
 		"describe_execution":         messages.DescribeExecutionArgs{},
 		"describe_flow":              messages.DescribeFlowArgs{},
 		"list_flows":                 messages.ListFlowsArgs{},
@@ -348,6 +351,23 @@ func TestCancelFlowArgs_Validate(t *testing.T) {
 		require.Equal(t, test.waits, test.wait.Waits())
 		require.Equal(t, test.deadline, test.wait.Deadline())
 	}
+}
+
+func TestCancelFlowHeaderArgs_Validate(t *testing.T) {
+	type header = messages.CancelFlowHeaderArgs
+	requireDetails(t, func() header { return header{CancellationPolicy: messages.CancelPending} }, []invalid[header]{
+		{"reason: must be valid UTF-8", func(a *header) { a.Reason = "\xff" }},
+		{"cancellation_policy: everything", func(a *header) { a.CancellationPolicy = "everything" }},
+	})
+	type request = messages.CancelFlowRequestArgs
+	requireDetails(t, func() request { return request{CancellationPolicy: messages.CancelAll} }, []invalid[request]{
+		{"reason: must be valid UTF-8", func(a *request) { a.Reason = "\xff" }},
+		{"cancellation_policy: ", func(a *request) { a.CancellationPolicy = "" }},
+	})
+	ack := messages.AckCancelMemberArgs{ExecutionID: executionID(t, "{fp:0}:"+uuidA)}
+	require.NoError(t, ack.Validate())
+	ack.ExecutionID = messages.ExecutionID{}
+	requireInvalid(t, ack.Validate(), messages.CodeInvalidInput, "execution_id: must not be empty")
 }
 
 func TestOperatorArgs_Validate(t *testing.T) {

@@ -23,6 +23,7 @@ var batched = func() map[string]reflect.Type {
 	for _, m := range []Mutation{
 		CreateExecutionArgs{}, ClaimArgs{}, ClaimNextArgs{}, RenewArgs{}, ProgressArgs{}, CompleteArgs{}, FailArgs{},
 		CancelArgs{}, CancelExecutionArgs{}, ChangePriorityArgs{}, ReplayExecutionArgs{}, RevokeLeaseArgs{},
+		CancelFlowHeaderArgs{}, AckCancelMemberArgs{},
 		RenewLeaseArgs{}, CompleteExecutionArgs{}, FailExecutionArgs{},
 		CreateFlowArgs{}, AddExecutionToFlowArgs{}, StageDependencyEdgeArgs{}, ApplyDependencyToChildArgs{},
 		CancelFlowArgs{}, SetEdgeGroupPolicyArgs{}, DrainSiblingCancelGroupArgs{}, ReconcileSiblingCancelGroupArgs{},

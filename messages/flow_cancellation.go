@@ -74,3 +74,67 @@ func (w CancelFlowWait) Validate() *Error {
 	}
 	return InvalidField("wait", "unknown kind %q", string(w.Kind))
 }
+
+// CancelFlowHeaderArgs closes a flow and cancels members as [CancelFlowArgs] does, and remembers the members until each is
+// acknowledged.
+type CancelFlowHeaderArgs struct {
+	FlowID             FlowID           `json:"flow_id"`
+	Reason             string           `json:"reason"`
+	CancellationPolicy CancelFlowPolicy `json:"cancellation_policy"`
+	Now                TimestampMs      `json:"now,omitempty"` // 0: the engine's clock
+}
+
+// Validate implements [Validator].
+func (a CancelFlowHeaderArgs) Validate() error {
+	return firstError(validateUTF8("reason", a.Reason), a.CancellationPolicy.Validate())
+}
+
+// CancelFlowHeaderResultKind is the outcome of closing a flow.
+type CancelFlowHeaderResultKind string
+
+// The outcomes of closing a flow.
+const (
+	CancelHeaderCancelled       CancelFlowHeaderResultKind = "cancelled"
+	CancelHeaderAlreadyTerminal CancelFlowHeaderResultKind = "already_terminal"
+)
+
+// CancelFlowHeaderResult has the policy and the members that this call cancelled, or, for a flow that was closed before,
+// what is stored of that: policy and reason, nil where there is none, and the members that are not acknowledged yet, or
+// all when there are none of these.
+type CancelFlowHeaderResult struct {
+	Outcome                  CancelFlowHeaderResultKind
+	CancellationPolicy       CancelFlowPolicy // of cancelled
+	StoredCancellationPolicy *string          // of already_terminal
+	StoredCancelReason       *string          // of already_terminal
+	MemberExecutionIDs       []string
+}
+
+// AckCancelMemberArgs notes that a member of a cancelled flow is dealt with.
+type AckCancelMemberArgs struct {
+	FlowID      FlowID      `json:"flow_id"`
+	ExecutionID ExecutionID `json:"execution_id"`
+}
+
+// Validate implements [Validator].
+func (a AckCancelMemberArgs) Validate() error {
+	return firstError(validateExecutionID("execution_id", a.ExecutionID))
+}
+
+// CancelFlowRequestArgs closes a flow, cancels members and acknowledges them, in the background unless Wait says so.
+type CancelFlowRequestArgs struct {
+	FlowID             FlowID           `json:"flow_id"`
+	Reason             string           `json:"reason"`
+	CancellationPolicy CancelFlowPolicy `json:"cancellation_policy"`
+	Wait               bool             `json:"wait,omitempty"`
+	Now                TimestampMs      `json:"now,omitempty"` // 0: the engine's clock
+}
+
+// Validate implements [Validator].
+func (a CancelFlowRequestArgs) Validate() error { return a.Header().Validate() }
+
+// Header is the first of the calls that the request is made of.
+func (a CancelFlowRequestArgs) Header() CancelFlowHeaderArgs {
+	return CancelFlowHeaderArgs{
+		FlowID: a.FlowID, Reason: a.Reason, CancellationPolicy: a.CancellationPolicy, Now: a.Now,
+	}
+}

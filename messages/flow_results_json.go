@@ -125,6 +125,34 @@ func (r *CancelFlowResult) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+type cancelFlowHeaderResultJSON struct {
+	CancellationPolicy       CancelFlowPolicy `json:"cancellation_policy,omitempty"`
+	StoredCancellationPolicy *string          `json:"stored_cancellation_policy,omitempty"`
+	StoredCancelReason       *string          `json:"stored_cancel_reason,omitempty"`
+	MemberExecutionIDs       []string         `json:"member_execution_ids"`
+}
+
+// MarshalJSON writes {"Cancelled":{…}} or {"AlreadyTerminal":{…}}.
+func (r CancelFlowHeaderResult) MarshalJSON() ([]byte, error) {
+	return marshalOutcome(r.Outcome, cancelFlowHeaderResultJSON{
+		CancellationPolicy:       r.CancellationPolicy,
+		StoredCancellationPolicy: r.StoredCancellationPolicy,
+		StoredCancelReason:       r.StoredCancelReason,
+		MemberExecutionIDs:       append([]string{}, r.MemberExecutionIDs...),
+	})
+}
+
+// UnmarshalJSON reads either form.
+func (r *CancelFlowHeaderResult) UnmarshalJSON(text []byte) error {
+	var fields cancelFlowHeaderResultJSON
+	if err := unmarshalOutcome(text, &r.Outcome, &fields); err != nil {
+		return err
+	}
+	r.CancellationPolicy, r.MemberExecutionIDs = fields.CancellationPolicy, fields.MemberExecutionIDs
+	r.StoredCancellationPolicy, r.StoredCancelReason = fields.StoredCancellationPolicy, fields.StoredCancelReason
+	return nil
+}
+
 // MarshalJSON writes "Set" or "AlreadySet".
 func (r SetEdgeGroupPolicyResult) MarshalJSON() ([]byte, error) {
 	return marshalOutcome(r.Outcome, nil)

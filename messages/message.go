@@ -116,6 +116,15 @@ func (ReconcileSiblingCancelGroupArgs) Method() string { return "reconcile_sibli
 // Method returns "cancel_flow".
 func (CancelFlowArgs) Method() string { return "cancel_flow" }
 
+// Method returns "cancel_flow_header".
+func (CancelFlowHeaderArgs) Method() string { return "cancel_flow_header" }
+
+// Method returns "ack_cancel_member".
+func (AckCancelMemberArgs) Method() string { return "ack_cancel_member" }
+
+// Method returns "cancel_flow_request".
+func (CancelFlowRequestArgs) Method() string { return "cancel_flow_request" }
+
 // Method returns "describe_execution".
 func (DescribeExecutionArgs) Method() string { return "describe_execution" }
 
@@ -185,6 +194,9 @@ func (EvaluateFlowEligibilityArgs) isMessage()     {}
 func (DrainSiblingCancelGroupArgs) isMessage()     {}
 func (ReconcileSiblingCancelGroupArgs) isMessage() {}
 func (CancelFlowArgs) isMessage()                  {}
+func (CancelFlowHeaderArgs) isMessage()            {}
+func (AckCancelMemberArgs) isMessage()             {}
+func (CancelFlowRequestArgs) isMessage()           {}
 func (DescribeExecutionArgs) isMessage()           {}
 func (DescribeFlowArgs) isMessage()                {}
 func (ReadExecutionStateArgs) isMessage()          {}
@@ -224,3 +236,5 @@ func (CompletionPayload) isMutation()               {}
 func (DrainSiblingCancelGroupArgs) isMutation()     {}
 func (ReconcileSiblingCancelGroupArgs) isMutation() {}
 func (CancelFlowArgs) isMutation()                  {}
+func (CancelFlowHeaderArgs) isMutation()            {}
+func (AckCancelMemberArgs) isMutation()             {}

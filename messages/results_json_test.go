@@ -115,7 +115,7 @@ func TestResults_MalformedJSON(t *testing.T) {
 		new(messages.ClaimNextResult), new(messages.CreateFlowResult), new(messages.AddExecutionToFlowResult),
 		new(messages.StageDependencyEdgeResult), new(messages.ApplyDependencyToChildResult),
 		new(messages.CancelFlowResult), new(messages.ChangePriorityResult), new(messages.ReplayExecutionResult),
-		new(messages.RevokeLeaseResult),
+		new(messages.RevokeLeaseResult), new(messages.CancelFlowHeaderResult),
 		new(messages.SetEdgeGroupPolicyResult), new(messages.DrainSiblingCancelGroupResult),
 		new(messages.ResolveDependencyOutcome), new(messages.SubmitFlowResult),
 	} {
@@ -170,6 +170,22 @@ func TestSnapshots_JSON(t *testing.T) {
 		`{"edge_id":"`+uuidC+`","flow_id":"`+uuidB+`","upstream_execution_id":"`+idA+`","downstream_execution_id":"`+idC+
 			`","dependency_kind":"success_only","satisfaction_condition":"all_required","edge_state":"pending",
 			"created_at":1,"created_by":"engine"}`)
+}
+
+func TestCancelFlowHeaderResult_JSON(t *testing.T) {
+	requireRoundTrip(t,
+		messages.CancelFlowHeaderResult{
+			Outcome: messages.CancelHeaderCancelled, CancellationPolicy: messages.CancelAll,
+			MemberExecutionIDs: []string{idA},
+		},
+		`{"Cancelled":{"cancellation_policy":"cancel_all","member_execution_ids":["`+idA+`"]}}`)
+	requireRoundTrip(t,
+		messages.CancelFlowHeaderResult{
+			Outcome: messages.CancelHeaderAlreadyTerminal, StoredCancellationPolicy: pointer("flow_only"),
+			StoredCancelReason: pointer(""), MemberExecutionIDs: []string{},
+		},
+		`{"AlreadyTerminal":{"stored_cancellation_policy":"flow_only","stored_cancel_reason":"",
+			"member_execution_ids":[]}}`)
 }
 
 func TestFlowLists_JSON(t *testing.T) {

@@ -191,7 +191,9 @@ func (w *Writer) cancelByWorker(now messages.TimestampMs, args messages.CancelAr
 			return err
 		}
 	}
-	return w.cancel(x, a, cancellation{reason: args.Reason, by: "worker", revokedBy: "cancel", idleOutcome: "cancelled"}, now)
+	return w.cancel(x, a, cancellation{
+		reason: args.Reason, by: "worker", revokedBy: "cancel", idleOutcome: "cancelled",
+	}, now, now)
 }
 
 // alreadyEnded is nil for an execution that was cancelled before, so that cancelling is idempotent.
@@ -229,7 +231,7 @@ func (w *Writer) cancelExecution(
 	}
 	err = w.cancel(x, a, cancellation{
 		reason: args.Reason, by: args.Source.String(), revokedBy: "cancel", idleOutcome: "keep",
-	}, orNow(args.Now, now))
+	}, orNow(args.Now, now), now)
 	return result, err
 }
 

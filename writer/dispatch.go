@@ -59,6 +59,10 @@ func (w *Writer) dispatch(now messages.TimestampMs, m messages.Mutation) (messag
 		return w.cascadeCompletion(now, args)
 	case messages.CancelFlowArgs:
 		return w.cancelFlow(now, args)
+	case messages.CancelFlowHeaderArgs:
+		return w.cancelFlowHeader(now, args)
+	case messages.AckCancelMemberArgs:
+		return nil, w.ackCancelMember(args)
 	case messages.ChangePriorityArgs:
 		return w.changePriority(now, args)
 	case messages.ReplayExecutionArgs:

@@ -160,6 +160,15 @@ func (d *document) text(key string) string {
 	return ""
 }
 
+// pointer returns the member when it is a string, else nil.
+func (d *document) pointer(key string) *string {
+	if value := d.get(key); len(value) > 0 && value[0] == '"' {
+		text := unquote(value)
+		return &text
+	}
+	return nil
+}
+
 // number returns the member when it is an integer, as a number or as a decimal string; ok is false otherwise.
 func (d *document) number(key string) (n int64, ok bool) {
 	text := d.text(key)

@@ -206,17 +206,9 @@ func (x *execution) executionID() messages.ExecutionID {
 // eventScope reads namespace and instance tag once per message.
 func (x *execution) eventScope() *scope {
 	if x.scope == nil {
-		x.scope = &scope{namespace: x.rawPointer("namespace"), instanceTag: x.tag("cairn.instance_id")}
+		x.scope = &scope{namespace: x.raw.pointer("namespace"), instanceTag: x.tag("cairn.instance_id")}
 	}
 	return x.scope
-}
-
-func (x *execution) rawPointer(key string) *string {
-	if value := x.raw.get(key); len(value) > 0 && value[0] == '"' {
-		text := unquote(value)
-		return &text
-	}
-	return nil
 }
 
 // tag returns the value of one tag of the execution, nil when it has none.
@@ -229,11 +221,7 @@ func (x *execution) tag(key string) *string {
 	if tags.parse(object) != nil {
 		return nil
 	}
-	if value := tags.get(key); len(value) > 0 && value[0] == '"' {
-		text := unquote(value)
-		return &text
-	}
-	return nil
+	return tags.pointer(key)
 }
 
 // runnable reports the normalised phase runnable: a created execution (submitted) is runnable like any other.

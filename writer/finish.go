@@ -100,20 +100,20 @@ type cancellation struct {
 }
 
 // cancel is CancelRow of 04 §3.4, the common body of every cancellation. The former holder's epoch is behind by one, so
-// all its calls fail the fence.
-func (w *Writer) cancel(x *execution, a *attempt, c cancellation, now messages.TimestampMs) error {
+// all its calls fail the fence. It happened at occurred, which a caller may choose, and is committed now.
+func (w *Writer) cancel(x *execution, a *attempt, c cancellation, occurred, now messages.TimestampMs) error {
 	if x.cancellationReason == nil {
 		x.cancellationReason = &c.reason
 	}
 	if x.cancelledBy == nil {
 		x.cancelledBy = &c.by
 	}
-	ended := end{outcome: "cancelled", at: now}
+	ended := end{outcome: "cancelled", at: occurred}
 	switch {
 	case a.leaseHeld():
 		ended.lease = leaseEventOf(messages.LeaseRevoked, a, c.revokedBy)
 		a.outcome = "cancelled"
-		a.terminalAt = at(now)
+		a.terminalAt = at(occurred)
 		a.workerInstanceID = nil
 		a.epoch++
 	case a != nil:
@@ -121,7 +121,7 @@ func (w *Writer) cancel(x *execution, a *attempt, c cancellation, now messages.T
 			a.outcome = c.idleOutcome
 		}
 		if a.outcome == "cancelled" && !a.terminalAt.set {
-			a.terminalAt = at(now)
+			a.terminalAt = at(occurred)
 		}
 	}
 	if ended.lease == nil && c.alwaysRevoked {

@@ -114,6 +114,7 @@ func everyStatement(t *testing.T) map[string]bool {
 
 	m = newMachine(t)
 	m.replaysSkipped()
+	m.cancelsTwice()
 	note(m)
 
 	m = newMachine(t)
@@ -162,6 +163,19 @@ func (m *machine) replaysSkipped() {
 	m.must(messages.CancelExecutionArgs{ExecutionID: edge.UpstreamExecutionID})
 	require.NoError(m.t, m.Recover(m.now))
 	m.must(messages.ReplayExecutionArgs{ExecutionID: edge.DownstreamExecutionID})
+}
+
+// cancelsTwice cancels a flow that has been cancelled, and acknowledges a member.
+func (m *machine) cancelsTwice() {
+	m.t.Helper()
+	flow, id := messages.NewFlowID(), create(9).ExecutionID
+	m.must(messages.CreateFlowArgs{FlowID: flow, Namespace: "default"})
+	m.must(create(9))
+	m.must(messages.AddExecutionToFlowArgs{FlowID: flow, ExecutionID: id})
+	header := messages.CancelFlowHeaderArgs{FlowID: flow, CancellationPolicy: messages.CancelAll}
+	m.must(header)
+	m.must(header)
+	m.must(messages.AckCancelMemberArgs{FlowID: flow, ExecutionID: id})
 }
 
 func (m *machine) plan(sql string) (steps []string) {

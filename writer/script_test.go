@@ -1,6 +1,7 @@
 package writer_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -134,7 +135,9 @@ func (s *script) answer(reply messages.Reply, err error) string {
 		}
 		return strings.Join(answers, ", ")
 	}
-	return undrawn(fmt.Sprintf("%+v", reply))
+	encoded, err := json.Marshal(reply)
+	require.NoError(s.t, err)
+	return undrawn(string(encoded))
 }
 
 func (s *script) holder(handle messages.Handle) string {
@@ -289,7 +292,7 @@ func (s *script) note(m messages.Mutation) {
 
 // message is the next message of the tape, nil when it is about something that is not there.
 func (s *script) message() messages.Mutation {
-	switch s.tape.next(34) {
+	switch s.tape.next(35) {
 	case 0, 1, 2, 21, 23:
 		return s.create()
 	case 3, 4, 5:
@@ -327,6 +330,9 @@ func (s *script) message() messages.Mutation {
 		if s.tape.flip(2) {
 			cancel.FlowID = graph(s.graphs)
 		}
+		if s.tape.flip(2) {
+			return messages.CancelFlowHeaderArgs{FlowID: cancel.FlowID, Reason: "enough", CancellationPolicy: cancel.Policy}
+		}
 		return cancel
 	case 28:
 		return messages.ChangePriorityArgs{ExecutionID: s.known(s.created), NewPriority: int32(s.tape.next(3))}
@@ -354,6 +360,12 @@ func (s *script) message() messages.Mutation {
 		return messages.SetEdgeGroupPolicyArgs{
 			FlowID: s.flow(), DownstreamExecutionID: s.known(s.created), Policy: s.policy(3),
 		}
+	case 34:
+		ack := messages.AckCancelMemberArgs{FlowID: s.flow(), ExecutionID: s.known(s.created)}
+		if s.tape.flip(2) {
+			ack.FlowID = graph(s.graphs)
+		}
+		return ack
 	}
 	return nil
 }

@@ -212,7 +212,7 @@ func (w *Writer) cancelSibling(
 	result.Cancelled++
 	return w.cancel(x, a, cancellation{
 		reason: reason, by: "engine", revokedBy: messages.RevokedBySiblingCancel, idleOutcome: "keep",
-	}, now)
+	}, now, now)
 }
 
 const storeMembersSQL = `UPDATE ff_edge_group SET cancel_siblings_pending_members = ?2 WHERE rowid = ?1`
