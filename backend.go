@@ -145,6 +145,7 @@ func (b *Backend) Capabilities() messages.Capabilities {
 			ReplayExecution:          true,
 			RevokeLease:              true,
 			ReadExecutionState:       true,
+			ReadExecutionInfo:        true,
 			GetExecutionResult:       true,
 			CancelFlowHeader:         true,
 			CancelFlowWaitTimeout:    true,

@@ -94,28 +94,3 @@ func (b *Backend) CancelExecution(
 ) (messages.CancelExecutionResult, error) {
 	return call[messages.CancelExecutionResult](ctx, b, args)
 }
-
-// DescribeExecution returns a snapshot of one execution, nil when there is none.
-func (b *Backend) DescribeExecution(ctx context.Context, id messages.ExecutionID) (*messages.ExecutionSnapshot, error) {
-	return call[*messages.ExecutionSnapshot](ctx, b, messages.DescribeExecutionArgs{ExecutionID: id})
-}
-
-// ReadExecutionState returns the public state of one execution, nil when there is none.
-func (b *Backend) ReadExecutionState(ctx context.Context, id messages.ExecutionID) (*messages.PublicState, error) {
-	return call[*messages.PublicState](ctx, b, messages.ReadExecutionStateArgs{ExecutionID: id})
-}
-
-// GetExecutionResult returns the payload that completed an execution, byte for byte. It is not found while the execution
-// runs, when it did not succeed, and when it was completed without a payload.
-func (b *Backend) GetExecutionResult(ctx context.Context, id messages.ExecutionID) (result []byte, found bool, err error) {
-	reply, err := call[messages.GetExecutionResultReply](ctx, b, messages.GetExecutionResultArgs{ExecutionID: id})
-	return reply.Result, reply.Found, err
-}
-
-// ListExecutions returns a page of ids in the order of their UUIDs, strictly after the cursor. The limit is cut to 1000;
-// limit 0 gives an empty page. NextCursor is set if and only if more follow.
-func (b *Backend) ListExecutions(
-	ctx context.Context, args messages.ListExecutionsArgs,
-) (messages.ListExecutionsResult, error) {
-	return call[messages.ListExecutionsResult](ctx, b, args)
-}

@@ -28,7 +28,7 @@ var batched = func() map[string]reflect.Type {
 		CreateFlowArgs{}, AddExecutionToFlowArgs{}, StageDependencyEdgeArgs{}, ApplyDependencyToChildArgs{},
 		CancelFlowArgs{}, SetEdgeGroupPolicyArgs{}, DrainSiblingCancelGroupArgs{}, ReconcileSiblingCancelGroupArgs{},
 		ResolveDependencyArgs{}, CompletionPayload{},
-		SubmitFlowArgs{}, DelayArgs{}, WaitChildrenArgs{},
+		SubmitFlowArgs{}, DelayArgs{}, WaitChildrenArgs{}, SetExecutionTagArgs{}, SetFlowTagArgs{},
 	} {
 		types[m.Method()] = reflect.TypeOf(m)
 	}

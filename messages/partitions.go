@@ -66,6 +66,14 @@ type Partition struct {
 	Index  uint16          `json:"index"`
 }
 
+// validatePartitionOf refuses a partition that is not the one of the execution. Nil is fine.
+func validatePartitionOf(id ExecutionID, partition *Partition) *Error {
+	if partition == nil || partition.Index == id.PartitionIndex() {
+		return nil
+	}
+	return InvalidField("partition", "does not match execution_id (arg=%d, id=%d)", partition.Index, id.PartitionIndex())
+}
+
 // PartitionKey is the hash tag of a partition, {fp:7}, {b:3} or {q:31}; "" means all partitions.
 type PartitionKey string
 

@@ -49,3 +49,85 @@ func validateTags(tags map[string]string) *Error {
 	}
 	return worst
 }
+
+// SetExecutionTagArgs gives one tag of an execution a value.
+type SetExecutionTagArgs struct {
+	ExecutionID ExecutionID `json:"execution_id"`
+	Key         string      `json:"key"`
+	Value       string      `json:"value"` // any text, "" too
+}
+
+// Validate implements [Validator].
+func (a SetExecutionTagArgs) Validate() error {
+	return firstError(
+		ValidateTagKey(a.Key),
+		validateExecutionID("execution_id", a.ExecutionID),
+		validateUTF8("value", a.Value),
+	)
+}
+
+// GetExecutionTagArgs reads one tag of an execution; the reply is a *string, nil when there is no such tag or execution.
+type GetExecutionTagArgs struct {
+	ExecutionID ExecutionID `json:"execution_id"`
+	Key         string      `json:"key"`
+}
+
+// Validate implements [Validator].
+func (a GetExecutionTagArgs) Validate() error {
+	return firstError(ValidateTagKey(a.Key), validateExecutionID("execution_id", a.ExecutionID))
+}
+
+// SetFlowTagArgs gives one tag of a flow a value.
+type SetFlowTagArgs struct {
+	FlowID FlowID `json:"flow_id"`
+	Key    string `json:"key"`
+	Value  string `json:"value"` // any text, "" too
+}
+
+// Validate implements [Validator].
+func (a SetFlowTagArgs) Validate() error {
+	return firstError(ValidateTagKey(a.Key), validateUTF8("value", a.Value))
+}
+
+// GetFlowTagArgs reads one tag of a flow; the reply is a *string, nil when there is no such tag or flow.
+type GetFlowTagArgs struct {
+	FlowID FlowID `json:"flow_id"`
+	Key    string `json:"key"`
+}
+
+// Validate implements [Validator].
+func (a GetFlowTagArgs) Validate() error { return firstError(ValidateTagKey(a.Key)) }
+
+// GetExecutionNamespaceArgs reads the namespace of an execution; the reply is a *string, nil when there is none.
+type GetExecutionNamespaceArgs struct {
+	ExecutionID ExecutionID `json:"execution_id"`
+}
+
+// Validate implements [Validator].
+func (a GetExecutionNamespaceArgs) Validate() error {
+	return firstError(validateExecutionID("execution_id", a.ExecutionID))
+}
+
+// Method returns "set_execution_tag".
+func (SetExecutionTagArgs) Method() string { return "set_execution_tag" }
+
+// Method returns "get_execution_tag".
+func (GetExecutionTagArgs) Method() string { return "get_execution_tag" }
+
+// Method returns "set_flow_tag".
+func (SetFlowTagArgs) Method() string { return "set_flow_tag" }
+
+// Method returns "get_flow_tag".
+func (GetFlowTagArgs) Method() string { return "get_flow_tag" }
+
+// Method returns "get_execution_namespace".
+func (GetExecutionNamespaceArgs) Method() string { return "get_execution_namespace" }
+
+func (SetExecutionTagArgs) isMessage()       {}
+func (GetExecutionTagArgs) isMessage()       {}
+func (SetFlowTagArgs) isMessage()            {}
+func (GetFlowTagArgs) isMessage()            {}
+func (GetExecutionNamespaceArgs) isMessage() {}
+
+func (SetExecutionTagArgs) isMutation() {}
+func (SetFlowTagArgs) isMutation()      {}

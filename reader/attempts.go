@@ -1,8 +1,6 @@
 package reader
 
 import (
-	"math"
-
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/flowfabric/ffsqlite/database"
@@ -52,12 +50,8 @@ func readCurrentAttempt(c *database.Connection, id messages.ExecutionID) (*attem
 	return &a, nil
 }
 
-// attemptIndex reads a negative index as 0.
 func (a *attempt) attemptIndex() (messages.AttemptIndex, error) {
-	if a.index > math.MaxUint32 {
-		return 0, messages.CorruptionError(attemptContext, "attempt_index: %d is out of range", a.index)
-	}
-	return messages.AttemptIndex(max(a.index, 0)), nil
+	return indexOf(attemptContext, a.index)
 }
 
 // lease returns the lease that the attempt holds. Its id may be missing, as in rows of other programs; then it is the

@@ -78,32 +78,6 @@ func (r *Reader) getExecutionResult(
 	return reply, nil
 }
 
-// readExecutionDocumentSQL is served by ff_exec_core_execution_idx.
-const readExecutionDocumentSQL = `
-SELECT raw_fields
-  FROM ff_exec_core
- WHERE partition_key = ?1
-   AND execution_id = ?2`
-
-// ExecutionTag returns the current value of a tag, nil when the execution or the tag does not exist.
-func (r *Reader) ExecutionTag(ctx context.Context, id messages.ExecutionID, key string) (*string, error) {
-	var value *string
-	err := r.pool.Read(ctx, func(c *database.Connection) error {
-		_, err := first(c, readExecutionDocumentSQL, executionKey(id), func(stmt *sqlite3.Stmt) error {
-			raw, err := parseDocument(executionContext, "raw_fields", stmt.ColumnRawText(0))
-			if tag, ok := raw.texts("tags")[key]; ok {
-				value = &tag
-			}
-			return err
-		})
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return value, nil
-}
-
 // describeExecutionSQL is served by ff_exec_core_execution_idx.
 const describeExecutionSQL = `
 SELECT flow_id,

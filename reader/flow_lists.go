@@ -20,32 +20,28 @@ SELECT flow_id,
  ORDER BY flow_id
  LIMIT ?3`
 
-// listFlows returns a page of flows. It asks for one more than the page has, which tells whether more follow.
+// listFlows returns a page of flows. The flow of the cursor need not exist.
 func (r *Reader) listFlows(ctx context.Context, args messages.ListFlowsArgs) (messages.ListFlowsResult, error) {
 	var result messages.ListFlowsResult
 	partition, err := partitionOfFlows(args.Partition)
-	if err != nil || args.Limit <= 0 {
+	if err != nil {
 		return result, err
 	}
 	after := []byte{}
 	if args.Cursor != nil {
 		after = args.Cursor[:]
 	}
-	values := []any{partition, after, int64(args.Limit) + 1}
-	err = r.pool.Read(ctx, func(c *database.Connection) error {
-		return each(c, listFlowsSQL, values, func(stmt *sqlite3.Stmt) (bool, error) {
-			if len(result.Flows) == args.Limit {
-				last := result.Flows[args.Limit-1].FlowID
-				result.NextCursor = &last
-				return false, nil
-			}
-			flow, err := scanFlowSummary(stmt)
-			result.Flows = append(result.Flows, flow)
-			return true, err
-		})
+	var last *messages.FlowSummary
+	values := []any{partition, after, oneMore(args.Limit)}
+	err = r.pool.Read(ctx, func(c *database.Connection) (err error) {
+		result.Flows, last, err = listPage(c, listFlowsSQL, values, args.Limit, scanFlowSummary)
+		return err
 	})
 	if err != nil {
 		return messages.ListFlowsResult{}, err
+	}
+	if last != nil {
+		result.NextCursor = &last.FlowID
 	}
 	return result, nil
 }

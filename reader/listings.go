@@ -86,21 +86,13 @@ func (r *Reader) listExecutions(
 	ctx context.Context, args messages.ListExecutionsArgs,
 ) (messages.ListExecutionsResult, error) {
 	query, err := listingOf(args)
-	if err != nil || query.limit == 0 {
+	if err != nil {
 		return messages.ListExecutionsResult{}, err
 	}
 	var result messages.ListExecutionsResult
-	err = r.pool.Read(ctx, func(c *database.Connection) error {
-		return each(c, query.sql, query.values, func(stmt *sqlite3.Stmt) (bool, error) {
-			if len(result.Executions) == query.limit {
-				last := result.Executions[query.limit-1]
-				result.NextCursor = &last
-				return false, nil
-			}
-			id, err := scanListed(stmt)
-			result.Executions = append(result.Executions, id)
-			return true, err
-		})
+	err = r.pool.Read(ctx, func(c *database.Connection) (err error) {
+		result.Executions, result.NextCursor, err = listPage(c, query.sql, query.values, query.limit, scanListed)
+		return err
 	})
 	if err != nil {
 		return messages.ListExecutionsResult{}, err
@@ -127,7 +119,7 @@ func unreadable(raw []byte) error {
 	return messages.CorruptionError(executionContext, "raw_fields not valid JSON: SQLite cannot read it")
 }
 
-// listing is the statement of one page. It asks for one row more than the page has, which tells whether more follow.
+// listing is the statement of one page.
 type listing struct {
 	sql    string
 	values []any
@@ -142,7 +134,7 @@ type condition struct {
 }
 
 func listingOf(args messages.ListExecutionsArgs) (listing, error) {
-	query := listing{sql: listExecutionsSQL, limit: min(max(args.Limit, 0), messages.MaxListLimit)}
+	query := listing{sql: listExecutionsSQL, limit: min(args.Limit, messages.MaxListLimit)}
 	conditions, err := executionConditions(args)
 	if err != nil {
 		return listing{}, err
@@ -157,7 +149,7 @@ func listingOf(args messages.ListExecutionsArgs) (listing, error) {
 	if filter.Namespace != "" || filter.ExecutionKind != "" || len(filter.Tags) > 0 {
 		query.sql = listExecutionsByDocumentSQL
 	}
-	query.values = []any{after, int64(query.limit) + 1}
+	query.values = []any{after, oneMore(query.limit)}
 	for _, c := range conditions {
 		if !c.given {
 			c = condition{}

@@ -4,9 +4,10 @@
 // The invariant: one call sees one snapshot. It runs in one read transaction, sees only what is committed, and whatever
 // a caller has been answered for is visible to its next read. Nothing read is remembered for the next call.
 //
-// A file is one noun: executions.go with attempts.go, flows.go with flow_lists.go, edge_groups.go, edges.go and
-// eligibility.go, listings.go (the pages of executions), outbox.go (the pages of events) and event_ids.go. rows.go reads
-// the columns of a row, documents.go its JSON.
+// A file is one noun: executions.go with attempts.go, execution_info.go and core_fields.go, flows.go with edge_groups.go,
+// edges.go and eligibility.go, tags.go, the pages of lists (listings.go for executions, flow_lists.go, lanes.go,
+// suspended.go), outbox.go (the pages of events) and event_ids.go. rows.go reads the columns of a row, documents.go its
+// JSON.
 package reader
 
 import (
@@ -39,7 +40,16 @@ func New(pool *database.Pool, log *slog.Logger) *Reader { return &Reader{pool: p
 //   - [messages.ReadExecutionStateArgs] with *[messages.PublicState], nil when there is no such execution;
 //   - [messages.GetExecutionResultArgs] with [messages.GetExecutionResultReply];
 //   - [messages.ListExecutionsArgs] with [messages.ListExecutionsResult];
-//   - [messages.EvaluateFlowEligibilityArgs] with [messages.EvaluateFlowEligibilityResult].
+//   - [messages.EvaluateFlowEligibilityArgs] with [messages.EvaluateFlowEligibilityResult];
+//   - [messages.ReadExecutionInfoArgs] with *[messages.ExecutionInfo], nil when there is no such execution;
+//   - [messages.ReadExecutionContextArgs] with [messages.ExecutionContext];
+//   - [messages.ReadCurrentAttemptIndexArgs] with [messages.AttemptIndex];
+//   - [messages.ReadTotalAttemptCountArgs] with uint32;
+//   - [messages.ReadExecCoreFieldsArgs] with map[string]*string;
+//   - [messages.GetExecutionTagArgs], [messages.GetFlowTagArgs] and [messages.GetExecutionNamespaceArgs] with *string, nil
+//     when there is none;
+//   - [messages.ListLanesArgs] with [messages.ListLanesResult];
+//   - [messages.ListSuspendedArgs] with [messages.ListSuspendedResult].
 //
 // Stored data that cannot be read is [messages.ErrCorruption]; the failure of a read is [messages.ErrTransport]. Any
 // other message is [messages.ErrBug].
@@ -65,6 +75,26 @@ func (r *Reader) Read(ctx context.Context, m messages.Message) (messages.Reply, 
 		return r.listExecutions(ctx, args)
 	case messages.EvaluateFlowEligibilityArgs:
 		return r.evaluateFlowEligibility(ctx, args.ExecutionID)
+	case messages.ReadExecutionInfoArgs:
+		return r.readExecutionInfo(ctx, args.ExecutionID)
+	case messages.ReadExecutionContextArgs:
+		return r.readExecutionContext(ctx, args.ExecutionID)
+	case messages.ReadCurrentAttemptIndexArgs:
+		return r.readCurrentAttemptIndex(ctx, args.ExecutionID)
+	case messages.ReadTotalAttemptCountArgs:
+		return r.readTotalAttemptCount(ctx, args.ExecutionID)
+	case messages.ReadExecCoreFieldsArgs:
+		return r.readExecCoreFields(ctx, args)
+	case messages.GetExecutionTagArgs:
+		return r.ExecutionTag(ctx, args.ExecutionID, args.Key)
+	case messages.GetFlowTagArgs:
+		return r.flowTag(ctx, args.FlowID, args.Key)
+	case messages.GetExecutionNamespaceArgs:
+		return r.executionNamespace(ctx, args.ExecutionID)
+	case messages.ListLanesArgs:
+		return r.listLanes(ctx, args)
+	case messages.ListSuspendedArgs:
+		return r.listSuspended(ctx, args)
 	default:
 		return nil, messages.BugError("reader: " + m.Method() + " is not a read")
 	}

@@ -46,6 +46,29 @@ func first(c *database.Connection, sql string, values []any, row func(*sqlite3.S
 	return found, err
 }
 
+// listPage runs the statement, whose LIMIT is oneMore, and returns up to limit of its rows; last is the last of them when more
+// follow.
+func listPage[R any](
+	c *database.Connection, sql string, values []any, limit int, scan func(*sqlite3.Stmt) (R, error),
+) (rows []R, last *R, err error) {
+	if limit <= 0 {
+		return nil, nil, nil
+	}
+	err = each(c, sql, values, func(stmt *sqlite3.Stmt) (bool, error) {
+		if len(rows) == limit {
+			last = &rows[limit-1]
+			return false, nil
+		}
+		row, err := scan(stmt)
+		rows = append(rows, row)
+		return true, err
+	})
+	return rows, last, err
+}
+
+// oneMore asks for a row more than the page has, which tells whether more follow.
+func oneMore(limit int) int64 { return int64(min(limit, math.MaxInt-1)) + 1 }
+
 // bind binds the values to the parameters ?1, ?2, … A nil stands for a parameter that the statement does not have.
 func bind(stmt *sqlite3.Stmt, values []any) error {
 	for i, value := range values {

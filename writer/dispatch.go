@@ -39,6 +39,10 @@ func (w *Writer) dispatch(now messages.TimestampMs, m messages.Mutation) (messag
 		return nil, w.waitChildren(now, args)
 	case messages.CancelExecutionArgs:
 		return w.cancelExecution(now, args)
+	case messages.SetExecutionTagArgs:
+		return nil, w.setExecutionTag(now, args)
+	case messages.SetFlowTagArgs:
+		return nil, w.setFlowTag(now, args)
 	case messages.CreateFlowArgs:
 		return w.createFlow(now, args)
 	case messages.AddExecutionToFlowArgs:

@@ -292,7 +292,11 @@ func (s *script) note(m messages.Mutation) {
 
 // message is the next message of the tape, nil when it is about something that is not there.
 func (s *script) message() messages.Mutation {
-	switch s.tape.next(35) {
+	switch s.tape.next(37) {
+	case 35:
+		return messages.SetExecutionTagArgs{ExecutionID: s.known(s.created), Key: "a.b", Value: s.kind()}
+	case 36:
+		return messages.SetFlowTagArgs{FlowID: s.flow(), Key: "a.b", Value: s.kind()}
 	case 0, 1, 2, 21, 23:
 		return s.create()
 	case 3, 4, 5:

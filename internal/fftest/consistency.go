@@ -53,11 +53,13 @@ var invariants = []struct{ name, sql string }{
 		         WHERE d.flow_id = g.flow_id AND d.downstream_eid = g.downstream_eid)`,
 	},
 	{
-		"an execution is blocked by its dependencies while its group is pending", `
+		"an execution is blocked by its dependencies while its group is pending, or waits for children that are to come", `
 		SELECT hex(execution_id) FROM ff_exec_core AS e
 		 WHERE eligibility_state = 'blocked_by_dependencies'
 		   AND NOT EXISTS (SELECT 1 FROM ff_edge_group AS g
-		                    WHERE g.downstream_eid = e.execution_id AND group_state = 'pending')`,
+		                    WHERE g.downstream_eid = e.execution_id AND group_state = 'pending')
+		   AND (attempt_state <> 'attempt_interrupted'
+		        OR EXISTS (SELECT 1 FROM ff_edge_group AS g WHERE g.downstream_eid = e.execution_id))`,
 	},
 	{
 		"a flow counts its members and edges", `
