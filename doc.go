@@ -10,10 +10,11 @@
 // [Backend.Renew] while it runs, and ends it with [Backend.Complete] or [Backend.Fail]; a failure is tried again as the
 // execution's retry policy says. A worker that dies loses its lease, and the next claim takes its execution over.
 //
-// [Backend.CreateFlow], [Backend.AddExecutionToFlow], [Backend.StageDependencyEdge] and
-// [Backend.ApplyDependencyToChild] make a DAG: an execution waits until those that it depends on have succeeded, and is
-// skipped when they cannot. [Backend.SubscribeCompletion] follows every end, in the order in which it was committed, from
-// a cursor that outlives the process.
+// [Backend.SubmitFlow] makes a DAG at once; [Backend.CreateFlow], [Backend.AddExecutionToFlow],
+// [Backend.StageDependencyEdge] and [Backend.ApplyDependencyToChild] make it step by step: an execution waits until those
+// that it depends on have succeeded, and is skipped when they cannot; see docs/flows.md. [Backend.Batch] makes any calls
+// one. [Backend.SubscribeCompletion] follows every end, in the order in which it was committed, from a cursor that
+// outlives the process.
 //
 // # What a returned call means
 //
