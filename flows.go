@@ -81,3 +81,12 @@ func (b *Backend) DescribeEdge(
 func (b *Backend) ResolveExecutionFlowID(ctx context.Context, id messages.ExecutionID) (*messages.FlowID, error) {
 	return call[*messages.FlowID](ctx, b, messages.ResolveExecutionFlowIDArgs{ExecutionID: id})
 }
+
+// ProjectFlowSummary recomputes the summary of one flow, its members by state and the state that they give it, and
+// reports whether the flow has members; without any nothing is written. A background job does the same for every flow.
+// The flow itself does not change. The time 0 is that of the engine's clock.
+func (b *Backend) ProjectFlowSummary(
+	ctx context.Context, flow messages.FlowID, now messages.TimestampMs,
+) (bool, error) {
+	return call[bool](ctx, b, messages.ProjectFlowSummaryArgs{FlowID: flow, Now: now})
+}

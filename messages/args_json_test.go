@@ -136,6 +136,7 @@ func TestArgs_AllFields(t *testing.T) {
 		`{"flow_id":"`+uuidB+`","reason":"r","cancellation_policy":"cancel_all","wait":true,"now":9}`)
 	requireRoundTrip(t, messages.AckCancelMemberArgs{FlowID: flow, ExecutionID: executionID(t, idA)},
 		`{"flow_id":"`+uuidB+`","execution_id":"`+idA+`"}`)
+	requireRoundTrip(t, messages.ProjectFlowSummaryArgs{FlowID: flow, Now: 9}, `{"flow_id":"`+uuidB+`","now":9}`)
 	requireRoundTrip(t, messages.WaitIndefinite(), `{"kind":"wait_indefinite"}`)
 	requireRoundTrip(t, messages.ListFlowsArgs{Partition: "{fp:0}", Cursor: &flow, Limit: 2},
 		`{"partition":"{fp:0}","cursor":"`+uuidB+`","limit":2}`)

@@ -32,6 +32,7 @@ func TestMessage_Methods(t *testing.T) {
 		"apply_dependency_to_child": messages.ApplyDependencyToChildArgs{},
 		"cancel_flow":               messages.CancelFlowArgs{},
 		"cancel_flow_header":        messages.CancelFlowHeaderArgs{},
+		"project_flow_summary":      messages.ProjectFlowSummaryArgs{},
 		"ack_cancel_member":         messages.AckCancelMemberArgs{},
 
 		"set_edge_group_policy":          messages.SetEdgeGroupPolicyArgs{},

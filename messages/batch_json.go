@@ -23,7 +23,7 @@ var batched = func() map[string]reflect.Type {
 	for _, m := range []Mutation{
 		CreateExecutionArgs{}, ClaimArgs{}, ClaimNextArgs{}, RenewArgs{}, ProgressArgs{}, CompleteArgs{}, FailArgs{},
 		CancelArgs{}, CancelExecutionArgs{}, ChangePriorityArgs{}, ReplayExecutionArgs{}, RevokeLeaseArgs{},
-		CancelFlowHeaderArgs{}, AckCancelMemberArgs{},
+		CancelFlowHeaderArgs{}, AckCancelMemberArgs{}, ProjectFlowSummaryArgs{},
 		RenewLeaseArgs{}, CompleteExecutionArgs{}, FailExecutionArgs{},
 		CreateFlowArgs{}, AddExecutionToFlowArgs{}, StageDependencyEdgeArgs{}, ApplyDependencyToChildArgs{},
 		CancelFlowArgs{}, SetEdgeGroupPolicyArgs{}, DrainSiblingCancelGroupArgs{}, ReconcileSiblingCancelGroupArgs{},

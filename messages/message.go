@@ -125,6 +125,9 @@ func (AckCancelMemberArgs) Method() string { return "ack_cancel_member" }
 // Method returns "cancel_flow_request".
 func (CancelFlowRequestArgs) Method() string { return "cancel_flow_request" }
 
+// Method returns "project_flow_summary".
+func (ProjectFlowSummaryArgs) Method() string { return "project_flow_summary" }
+
 // Method returns "describe_execution".
 func (DescribeExecutionArgs) Method() string { return "describe_execution" }
 
@@ -196,6 +199,7 @@ func (ReconcileSiblingCancelGroupArgs) isMessage() {}
 func (CancelFlowArgs) isMessage()                  {}
 func (CancelFlowHeaderArgs) isMessage()            {}
 func (AckCancelMemberArgs) isMessage()             {}
+func (ProjectFlowSummaryArgs) isMessage()          {}
 func (CancelFlowRequestArgs) isMessage()           {}
 func (DescribeExecutionArgs) isMessage()           {}
 func (DescribeFlowArgs) isMessage()                {}
@@ -238,3 +242,4 @@ func (ReconcileSiblingCancelGroupArgs) isMutation() {}
 func (CancelFlowArgs) isMutation()                  {}
 func (CancelFlowHeaderArgs) isMutation()            {}
 func (AckCancelMemberArgs) isMutation()             {}
+func (ProjectFlowSummaryArgs) isMutation()          {}

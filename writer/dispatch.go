@@ -67,6 +67,8 @@ func (w *Writer) dispatch(now messages.TimestampMs, m messages.Mutation) (messag
 		return w.cancelFlowHeader(now, args)
 	case messages.AckCancelMemberArgs:
 		return nil, w.ackCancelMember(args)
+	case messages.ProjectFlowSummaryArgs:
+		return w.projectFlowSummary(now, args)
 	case messages.ChangePriorityArgs:
 		return w.changePriority(now, args)
 	case messages.ReplayExecutionArgs:

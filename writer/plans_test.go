@@ -176,6 +176,7 @@ func (m *machine) cancelsTwice() {
 	m.must(header)
 	m.must(header)
 	m.must(messages.AckCancelMemberArgs{FlowID: flow, ExecutionID: id})
+	m.must(messages.ProjectFlowSummaryArgs{FlowID: flow})
 }
 
 func (m *machine) plan(sql string) (steps []string) {
