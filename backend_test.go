@@ -12,7 +12,7 @@ import (
 
 // The founding test: the scenarios that the producer's and the worker's side were first pinned with, row by row.
 
-func TestFounding_CreateExecutionSeedsTheRowAndRepeatsAsDuplicate(t *testing.T) {
+func TestSpec03_S01_CreateExecutionSeedsTheRowAndRepeatsAsDuplicate(t *testing.T) {
 	e := open(t)
 	id := newID()
 	policy := messages.NewExecutionPolicy()
@@ -152,7 +152,7 @@ func TestFounding_StaleRevisionIsRefused(t *testing.T) {
 	require.Equal(t, int64(0), e.sql.Int("SELECT count(*) FROM ff_edge"))
 }
 
-func TestFounding_CompletionWritesTheOutboxAndWakesASubscriber(t *testing.T) {
+func TestSpec03_S12_CompletionWritesTheOutboxAndWakesASubscriber(t *testing.T) {
 	e := open(t)
 	sub, err := e.SubscribeCompletion(t.Context(), nil, messages.ScannerFilter{})
 	require.NoError(t, err)

@@ -14,7 +14,8 @@ import (
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
-// Creating executions: 03 §4.1 and its scenarios. Scenario 1 is part of the founding test.
+// Creating executions: 03 §4.1 and its scenarios. Scenario 1 is part of the founding test,
+// backend_test.go.
 
 const capabilitiesOf = `
 	SELECT coalesce(group_concat(capability, ',' ORDER BY capability), '')

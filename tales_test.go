@@ -69,6 +69,9 @@ func (a *tale) ofAnExecution() {
 			return err
 		})
 	}
+	if a.random.IntN(3) == 0 {
+		a.then(func() error { return a.e.setTag(id, "cairn.instance_id", "i-2") })
+	}
 	a.ended(id, handle)
 }
 
@@ -87,19 +90,34 @@ func (a *tale) claimed() *messages.Handle {
 	return handle
 }
 
-// ended ends what was claimed, in one way or another.
+// ended ends what was claimed, in one way or another, or parks it.
 func (a *tale) ended(id messages.ExecutionID, handle *messages.Handle) {
-	switch a.random.IntN(5) {
+	ctx := a.e.t.Context()
+	switch a.random.IntN(9) {
 	case 0:
 		a.then(a.failing(handle, messages.FailureTransient))
 	case 1:
 		a.then(a.failing(handle, messages.FailurePermanent))
 	case 2:
-		a.then(func() error { return a.e.Cancel(a.e.t.Context(), *handle, "enough") })
+		a.then(func() error { return a.e.Cancel(ctx, *handle, "enough") })
 	case 3:
 		a.then(a.cancelling(id))
+	case 4:
+		a.then(func() error {
+			_, err := a.e.CompleteExecution(ctx, messages.CompleteExecutionArgs{ExecutionID: id, ResultPayload: []byte("done")})
+			return err
+		})
+	case 5:
+		a.then(func() error {
+			_, err := a.e.FailExecution(ctx, messages.FailExecutionArgs{ExecutionID: id, RetryPolicyJSON: `{"max_retries":1}`})
+			return err
+		})
+	case 6:
+		a.then(func() error { return a.e.Delay(ctx, *handle, a.e.now()+3_600_000) })
+	case 7:
+		a.then(func() error { return a.e.WaitChildren(ctx, *handle) })
 	default:
-		a.then(func() error { return a.e.Complete(a.e.t.Context(), *handle, []byte("done")) })
+		a.then(func() error { return a.e.Complete(ctx, *handle, []byte("done")) })
 	}
 }
 

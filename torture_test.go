@@ -304,3 +304,35 @@ func TestTortureCrashAtEveryWrite(t *testing.T) { crashes(t, 200, ffsqlite.Full,
 
 // At NORMAL the last commits may be lost, but never one before another.
 func TestTortureCrashAtNormal(t *testing.T) { crashes(t, 50, ffsqlite.Normal, crash.keepsOrder) }
+
+func TestSpec03_S100_ACompletionIsThereInWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(100, 0))
+	r := &recording{files: fftest.NewRecordingVFS(t)}
+	e := openAt(t, filepath.Join(t.TempDir(), databaseName), ffsqlite.WithVFS(r.files.Name()))
+	id := e.created()
+	handle := e.claimed()
+	before := r.files.Len()
+	require.NoError(t, e.Complete(t.Context(), handle, []byte("done")))
+	answered := r.files.Len()
+	require.Less(t, before, answered)
+
+	for at := before; at <= answered; at++ {
+		for _, loss := range []fftest.Loss{fftest.Dropped, fftest.Kept, fftest.Torn, fftest.Reordered} {
+			again := crash{recording: r, at: at, loss: loss, random: random}.reopened(t)
+			if again.state(id) == messages.PublicActive {
+				require.Less(t, at, answered, "it was acknowledged; what was not synced is %s", loss)
+				require.Empty(t, again.completions(id))
+				require.Equal(t, "NULL", again.attempt(id, 0, "outcome"))
+				continue
+			}
+			require.Equal(t, "terminal unowned not_applicable completed attempt_terminal NULL", again.vector(id))
+			require.Equal(t, "success", again.completions(id))
+			require.Equal(t, "acquired revoked", again.leaseEvents(id))
+			result, found, err := again.GetExecutionResult(t.Context(), id)
+			require.NoError(t, err)
+			require.True(t, found)
+			require.Equal(t, "done", string(result))
+		}
+	}
+}
