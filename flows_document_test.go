@@ -12,7 +12,7 @@ import (
 func TestFlowsDocument(t *testing.T) {
 	document, err := os.ReadFile("docs/flows.md")
 	require.NoError(t, err)
-	examples, err := os.ReadFile("flows_example_test.go")
+	examples, err := os.ReadFile("example_flows_test.go")
 	require.NoError(t, err)
 	pieces := strings.Split(string(document), "```go\n")[1:]
 	require.NotEmpty(t, pieces)

@@ -34,6 +34,7 @@ func sizeOf(m messages.Message) size {
 			s.add(sizeOf(m))
 		}
 		return s
+	default:
+		return size{operations: 1}
 	}
-	return size{operations: 1}
 }

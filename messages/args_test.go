@@ -406,7 +406,9 @@ func TestReadArgs_Validate(t *testing.T) {
 		require.NoError(t, args.Validate())
 	}
 	for _, args := range []messages.Validator{
-		messages.DescribeExecutionArgs{}, messages.ReadExecutionStateArgs{}, messages.GetExecutionResultArgs{},
+		messages.DescribeExecutionArgs{},
+		messages.ReadExecutionStateArgs{},
+		messages.GetExecutionResultArgs{},
 		messages.ResolveExecutionFlowIDArgs{},
 	} {
 		requireInvalid(t, args.Validate(), messages.CodeInvalidInput, "execution_id: must not be empty")

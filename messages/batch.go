@@ -69,8 +69,9 @@ func batchable(m Message) bool {
 		return !args.Wait.Waits()
 	case Mutation:
 		return reflect.TypeOf(m).Kind() != reflect.Pointer
+	default:
+		return false
 	}
-	return false
 }
 
 // AtElement says which element of a list an error is about: an [*Error] comes back as a copy whose detail begins with
