@@ -198,7 +198,7 @@ func TestSpec03_S47_EventsCarryNamespaceAndInstanceTag(t *testing.T) {
 }
 
 func TestSpec03_S101_WorkersShareTheWork(t *testing.T) {
-	const executions, workers = 500, 8
+	const executions, workers, frames = 500, 8, 5
 	e := open(t)
 	for range executions {
 		e.created()
@@ -208,6 +208,11 @@ func TestSpec03_S101_WorkersShareTheWork(t *testing.T) {
 			handle, err := e.Claim(t.Context(), claimArgs())
 			if handle == nil || err != nil {
 				return err
+			}
+			for range frames {
+				if _, err := e.AppendFrame(t.Context(), *handle, output("x")); err != nil {
+					return err
+				}
 			}
 			if err := e.Complete(t.Context(), *handle, nil); err != nil {
 				return err
@@ -225,4 +230,7 @@ func TestSpec03_S101_WorkersShareTheWork(t *testing.T) {
 		"SELECT outcome, count(*), count(DISTINCT execution_id) FROM ff_completion_event GROUP BY outcome"))
 	require.Equal(t, [][]string{{"acquired", "500", "500"}, {"revoked", "500", "500"}}, e.sql.Rows(
 		"SELECT event_type, count(*), count(DISTINCT execution_id) FROM ff_lease_event GROUP BY event_type"))
+	require.Equal(t, [][]string{{"500", "5", "5"}}, e.sql.Rows(`
+		SELECT count(*), min(frames), max(frames)
+		  FROM (SELECT count(*) AS frames FROM ff_stream_frame GROUP BY execution_id)`))
 }

@@ -154,6 +154,8 @@ func (b *Backend) Capabilities() messages.Capabilities {
 			Prepare:                  true,
 			SubscribeLeaseHistory:    true,
 			SubscribeCompletion:      true,
+			StreamDurableSummary:     true,
+			StreamBestEffortLive:     true,
 		},
 	}
 }

@@ -27,6 +27,7 @@ type engine struct {
 	reader   *reader.Reader
 	writer   *writer.Writer
 	hubs     *subscribers.Hubs
+	tails    subscribers.Tails
 	actors   *actors.Engine
 }
 
@@ -78,6 +79,7 @@ func (e *engine) start(ctx context.Context) error {
 		Limits: e.options.limits,
 		Strict: e.options.synchronous == Full,
 		Hubs:   e.hubs,
+		Tails:  &e.tails,
 		Log:    e.options.log,
 	})
 	return nil
@@ -103,6 +105,8 @@ func (e *engine) read(ctx context.Context, message messages.Message) (messages.R
 		return nil, e.actors.WaitCascadeIdle(ctx)
 	case messages.WaitForFlowCancellationArgs:
 		return nil, e.waitForFlowCancellation(ctx, args)
+	case messages.TailStreamArgs:
+		return e.tailStream(ctx, args)
 	case messages.SubscribeCompletionArgs:
 		return e.hubs.Completions.Subscribe(ctx, args.Cursor, args.Filter)
 	case messages.SubscribeLeaseHistoryArgs:

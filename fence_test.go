@@ -41,7 +41,10 @@ func TestSpec03_S29_AnotherEpoch(t *testing.T) {
 	e := open(t)
 	id := e.created()
 	handle := e.claimed()
-	e.refused(forged(t, handle, func(p *messages.HandlePayload) { p.LeaseEpoch = 999 }), messages.ErrLeaseConflict)
+	other := forged(t, handle, func(p *messages.HandlePayload) { p.LeaseEpoch = 999 })
+	e.refused(other, messages.ErrLeaseConflict)
+	_, err := e.AppendFrame(t.Context(), other, output("x"))
+	require.ErrorIs(t, err, messages.ErrLeaseConflict)
 	require.NoError(t, e.Complete(t.Context(), handle, nil))
 	require.Equal(t, messages.PublicCompleted, e.state(id))
 }
@@ -123,6 +126,8 @@ func TestSpec03_S33_TheHandleOfAnOlderAttempt(t *testing.T) {
 	require.Equal(t, messages.LeaseEpoch(2), payloadOf(t, e.claimed()).LeaseEpoch)
 
 	e.refused(old, messages.ErrLeaseConflict)
+	_, err = e.AppendFrame(t.Context(), old, output("x"))
+	require.ErrorIs(t, err, messages.ErrLeaseConflict)
 	require.Equal(t, activeVector, e.vector(id))
 	require.Empty(t, e.completions(id))
 }

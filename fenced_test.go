@@ -424,8 +424,10 @@ func TestValidation_Fenced(t *testing.T) {
 			fail(func(a *messages.FailExecutionArgs) { a.Source = notUTF8 })),
 		invalid("a policy that is no text", "next_attempt_policy_json: must be valid UTF-8",
 			fail(func(a *messages.FailExecutionArgs) { a.NextAttemptPolicyJSON = notUTF8 })),
-		refusal{"a policy that is no object", fail(func(a *messages.FailExecutionArgs) { a.NextAttemptPolicyJSON = "[]" }),
-			messages.ErrInvalidPolicyJSON, "next_attempt_policy_json: must be a JSON object"},
+		refusal{
+			"a policy that is no object", fail(func(a *messages.FailExecutionArgs) { a.NextAttemptPolicyJSON = "[]" }),
+			messages.ErrInvalidPolicyJSON, "next_attempt_policy_json: must be a JSON object",
+		},
 	))
 	require.NoError(t, c.complete())
 }

@@ -151,6 +151,7 @@ func (e *engine) stored() map[string][][]string {
 	for _, table := range []string{
 		"ff_exec_core", "ff_attempt", "ff_execution_capabilities", "ff_exec_idempotency", "ff_lane_registry",
 		"ff_claim_grant", "ff_completion_event", "ff_lease_event", "ff_operator_event", "ff_instance_tag_event",
+		"ff_stream_frame", "ff_stream_summary", "ff_stream_meta",
 	} {
 		rows[table] = e.sql.Rows("SELECT * FROM " + table + " ORDER BY 1, 2")
 	}

@@ -392,6 +392,8 @@ func TestSpec03_S98_TheOldHolderOfALostLease(t *testing.T) {
 			expire(e, id)
 			_, err = e.Renew(t.Context(), *old)
 			require.ErrorIs(t, err, messages.ErrLeaseExpired)
+			_, err = e.AppendFrame(t.Context(), *old, output("x"))
+			require.ErrorIs(t, err, messages.ErrStaleOwnerCannotAppend)
 
 			lower := e.created(withPriority(4))
 			same := e.created(withPriority(5))
@@ -410,6 +412,8 @@ func TestSpec03_S98_TheOldHolderOfALostLease(t *testing.T) {
 			for call, err := range e.leaseBound(*old) {
 				require.ErrorIs(t, err, messages.ErrLeaseConflict, call)
 			}
+			_, err = e.AppendFrame(t.Context(), *old, output("x"))
+			require.ErrorIs(t, err, messages.ErrLeaseConflict)
 			require.NoError(t, e.Complete(t.Context(), *handle, nil))
 			require.Equal(t, "success", e.completions(id))
 		})

@@ -26,7 +26,9 @@ type Config struct {
 	Strict bool
 	// Hubs deliver the committed events.
 	Hubs *subscribers.Hubs
-	Log  *slog.Logger
+	// Tails are the calls that wait for frames.
+	Tails *subscribers.Tails
+	Log   *slog.Logger
 }
 
 // Engine is the running set of actors over one database. Its methods are safe for concurrent use.
@@ -35,6 +37,7 @@ type Engine struct {
 	writer *actor.PID
 	time   *actor.PID
 	fanout *fanout
+	tails  *subscribers.Tails
 	clock  *clock.Monotonic
 	slots  chan struct{}
 
@@ -53,6 +56,7 @@ func Start(config Config) *Engine {
 		system: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 			return slog.New(warnings{config.Log.Handler()})
 		})),
+		tails:   config.Tails,
 		clock:   config.Clock,
 		slots:   make(chan struct{}, config.Limits.InFlight),
 		closing: make(chan struct{}),
@@ -67,6 +71,7 @@ func Start(config Config) *Engine {
 		log:    config.Log,
 
 		publish:  e.fanout.publish,
+		wake:     config.Tails.Wake,
 		schedule: func(at messages.TimestampMs) { e.system.Root.Send(e.time, deadline{at}) },
 		onFault:  e.setFault,
 		inFlight: func() int { return len(e.slots) },
@@ -110,6 +115,7 @@ func (e *Engine) spawn(a actor.Actor) *actor.PID {
 func (e *Engine) setFault(cause error) {
 	if e.fault.CompareAndSwap(nil, &cause) {
 		e.fanout.end(cause)
+		e.tails.WakeAll()
 	}
 }
 

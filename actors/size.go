@@ -22,6 +22,8 @@ func sizeOf(m messages.Message) size {
 		return size{1, len(args.Payload)}
 	case messages.CompleteExecutionArgs:
 		return size{1, len(args.ResultPayload)}
+	case messages.AppendFrameArgs:
+		return size{1, len(args.Frame.Bytes)}
 	case messages.SubmitFlowArgs:
 		s := size{operations: len(args.Executions) + len(args.Edges)}
 		for i := range args.Executions {

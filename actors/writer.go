@@ -67,6 +67,7 @@ type writerActor struct {
 	log    *slog.Logger
 
 	publish  func(*messages.Committed)  // to the fan-out, never waits
+	wake     func(*messages.Committed)  // the tails of streams, never waits
 	schedule func(messages.TimestampMs) // to the timekeeper
 	onFault  func(error)
 	inFlight func() int  // mutations whose callers wait for an answer, waiting claims not counted
@@ -255,6 +256,9 @@ func (a *writerActor) commit(ctx actor.Context) bool {
 		if r, ok := s.Waiter.(*request); ok {
 			r.respond(s.Reply, s.Err)
 		}
+	}
+	if len(committed.Streams) > 0 || committed.Foreign {
+		a.wake(committed)
 	}
 	if len(committed.Completions)+len(committed.Leases) > 0 {
 		a.publish(committed)

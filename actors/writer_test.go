@@ -71,7 +71,7 @@ func start(t testing.TB, log slog.Handler) *engine {
 	require.NoError(t, err)
 	e.Engine = actors.Start(actors.Config{
 		Writer: w, Clock: clock.NewMonotonic(clock.NewManual(time.UnixMilli(1))), Limits: actors.DefaultLimits(), Strict: true,
-		Hubs: hubs, Log: slog.New(slog.DiscardHandler),
+		Hubs: hubs, Tails: &subscribers.Tails{}, Log: slog.New(slog.DiscardHandler),
 	})
 	t.Cleanup(func() {
 		require.ErrorIs(t, e.Close(context.WithoutCancel(t.Context())), e.Fault())

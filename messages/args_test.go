@@ -42,6 +42,8 @@ func TestMessage_Methods(t *testing.T) {
 		"reconcile_sibling_cancel_group": messages.ReconcileSiblingCancelGroupArgs{},
 		"submit_flow":                    messages.SubmitFlowArgs{},
 		"batch":                          messages.BatchArgs{},
+
+		"append_frame": messages.AppendFrameArgs{},
 	}
 	reads := map[string]messages.Message{
 		"cancel_flow_request":        messages.CancelFlowRequestArgs{}, // It is several mutations.
@@ -55,6 +57,9 @@ func TestMessage_Methods(t *testing.T) {
 		"get_execution_result":       messages.GetExecutionResultArgs{},
 		"list_executions":            messages.ListExecutionsArgs{},
 		"evaluate_flow_eligibility":  messages.EvaluateFlowEligibilityArgs{},
+		"read_stream":                messages.ReadStreamArgs{},
+		"tail_stream":                messages.TailStreamArgs{},
+		"read_summary":               messages.ReadSummaryArgs{},
 		"ping":                       messages.PingArgs{},
 		"server_time_ms":             messages.ServerTimeMsArgs{},
 		"wait_for_flow_cancellation": messages.WaitForFlowCancellationArgs{},
@@ -182,6 +187,8 @@ func TestHandleArgs_Validate(t *testing.T) {
 		"cancel":        func(h messages.Handle) messages.Validator { return messages.CancelArgs{Handle: h} },
 		"delay":         func(h messages.Handle) messages.Validator { return messages.DelayArgs{Handle: h} },
 		"wait_children": func(h messages.Handle) messages.Validator { return messages.WaitChildrenArgs{Handle: h} },
+
+		"append": func(h messages.Handle) messages.Validator { return messages.AppendFrameArgs{Handle: h} },
 	} {
 		require.NoError(t, build(good).Validate(), name)
 		require.ErrorIs(t, build(foreign).Validate(), messages.ErrHandleFromOtherBackend, name)
@@ -393,6 +400,7 @@ func TestReadArgs_Validate(t *testing.T) {
 		messages.DescribeExecutionArgs{ExecutionID: id},
 		messages.ReadExecutionStateArgs{ExecutionID: id},
 		messages.GetExecutionResultArgs{ExecutionID: id},
+		messages.ReadSummaryArgs{ExecutionID: id},
 		messages.DescribeFlowArgs{},
 		messages.ListFlowsArgs{Partition: "{b:7}"},
 		messages.ListEdgesArgs{Direction: messages.Outgoing(id)},
@@ -410,6 +418,9 @@ func TestReadArgs_Validate(t *testing.T) {
 		messages.ReadExecutionStateArgs{},
 		messages.GetExecutionResultArgs{},
 		messages.ResolveExecutionFlowIDArgs{},
+		messages.ReadSummaryArgs{},
+		messages.ReadStreamArgs{},
+		messages.TailStreamArgs{},
 	} {
 		requireInvalid(t, args.Validate(), messages.CodeInvalidInput, "execution_id: must not be empty")
 	}

@@ -26,6 +26,7 @@ var batched = func() map[string]reflect.Type {
 		ClaimNextArgs{},
 		RenewArgs{},
 		ProgressArgs{},
+		AppendFrameArgs{},
 		CompleteArgs{},
 		FailArgs{},
 		CancelArgs{},

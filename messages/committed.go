@@ -7,7 +7,26 @@ package messages
 type Committed struct {
 	Completions       []CompletionEvent
 	Leases            []LeaseHistoryEvent
-	HighestCompletion EventID     // 0: none
-	HighestLease      EventID     // 0: none
+	HighestCompletion EventID // 0: none
+	HighestLease      EventID // 0: none
+	Streams           []StreamChange
+	Foreign           bool        // another program has changed rows, it is not known which
 	NextDeadline      TimestampMs // when stored work is due next, at the earliest; 0: never
 }
+
+// StreamChange wakes those that wait for the frames of one attempt, or of one execution.
+type StreamChange struct {
+	Kind         StreamChangeKind
+	ExecutionID  ExecutionID
+	AttemptIndex AttemptIndex // of an append
+}
+
+// StreamChangeKind is what happened to a stream.
+type StreamChangeKind uint8
+
+// The kinds.
+const (
+	StreamAppended     StreamChangeKind = iota // a frame that is kept
+	StreamAppendedLive                         // a best-effort frame
+	StreamMayEnd                               // the execution, or one of its attempts, ended or lost its worker
+)

@@ -43,6 +43,10 @@ func Statements() ([]Statement, error) {
 		{"read inbound", readInboundSQL},
 		{"read outcome", readOutcomeSQL},
 		{"read flow document", readFlowDocumentSQL},
+		{"read frames", readFramesSQL},
+		{"read stream attempt", readStreamAttemptSQL},
+		{"read stream execution", readStreamExecutionSQL},
+		{"read summary", readSummarySQL},
 	}
 	tags := map[string]string{"a.b": "c"}
 	flow := messages.FlowID{1}

@@ -6,8 +6,8 @@
 //
 // A file is one noun: executions.go with attempts.go, execution_info.go and core_fields.go, flows.go with edge_groups.go,
 // edges.go and eligibility.go, tags.go, the pages of lists (listings.go for executions, flow_lists.go, lanes.go,
-// suspended.go), outbox.go (the pages of events) and event_ids.go. rows.go reads the columns of a row, documents.go its
-// JSON.
+// suspended.go), streams.go with stream_ends.go, outbox.go (the pages of events) and event_ids.go. rows.go reads the
+// columns of a row, documents.go its JSON.
 package reader
 
 import (
@@ -41,6 +41,9 @@ func New(pool *database.Pool, log *slog.Logger) *Reader { return &Reader{pool: p
 //   - [messages.GetExecutionResultArgs] with [messages.GetExecutionResultReply];
 //   - [messages.ListExecutionsArgs] with [messages.ListExecutionsResult];
 //   - [messages.EvaluateFlowEligibilityArgs] with [messages.EvaluateFlowEligibilityResult];
+//   - [messages.ReadStreamArgs] with [messages.StreamFrames];
+//   - [messages.TailStreamArgs] with [messages.StreamFrames]: what is there now, without waiting;
+//   - [messages.ReadSummaryArgs] with *[messages.SummaryDocument], nil when there is none;
 //   - [messages.ReadExecutionInfoArgs] with *[messages.ExecutionInfo], nil when there is no such execution;
 //   - [messages.ReadExecutionContextArgs] with [messages.ExecutionContext];
 //   - [messages.ReadCurrentAttemptIndexArgs] with [messages.AttemptIndex];
@@ -75,6 +78,12 @@ func (r *Reader) Read(ctx context.Context, m messages.Message) (messages.Reply, 
 		return r.listExecutions(ctx, args)
 	case messages.EvaluateFlowEligibilityArgs:
 		return r.evaluateFlowEligibility(ctx, args.ExecutionID)
+	case messages.ReadStreamArgs:
+		return r.readStream(ctx, args)
+	case messages.TailStreamArgs:
+		return r.tailStream(ctx, args)
+	case messages.ReadSummaryArgs:
+		return r.readSummary(ctx, args)
 	case messages.ReadExecutionInfoArgs:
 		return r.readExecutionInfo(ctx, args.ExecutionID)
 	case messages.ReadExecutionContextArgs:

@@ -82,6 +82,9 @@ UPDATE ff_attempt
 
 // storeAttempt inserts a new attempt or writes a loaded one back.
 func (w *Writer) storeAttempt(x *execution, a *attempt) error {
+	if a.terminalAt.set {
+		w.batch.mayEnd(x)
+	}
 	var s *statement
 	if a.rowid == 0 {
 		s = w.prepare(insertAttemptSQL).int(1, int64(x.partition)).blob(2, x.uuid[:]).int(3, a.index)

@@ -25,6 +25,7 @@ type batch struct {
 
 	completions []messages.CompletionEvent
 	leases      []messages.LeaseHistoryEvent
+	streams     []messages.StreamChange
 	claimable   []claimable // what became claimable since waiting claims were last tried
 	queued      []hop
 	served      []Served
@@ -51,7 +52,7 @@ func (b *batch) begin(d deadlines, attempts map[hop]int) {
 // forget drops what the steps have noted, not what they were.
 func (b *batch) forget() {
 	b.dirty, b.looked, b.whole = false, false, false
-	b.completions, b.leases = nil, nil // The last commit handed them out.
+	b.completions, b.leases, b.streams = nil, nil, nil // The last commit handed them out.
 	b.claimable, b.queued, b.served = b.claimable[:0], b.queued[:0], b.served[:0]
 }
 
@@ -182,15 +183,16 @@ func (w *Writer) lose(cause error) {
 }
 
 // mark remembers how far the batch was when a step began.
-type mark struct{ completions, leases, claimable, queued, offers int }
+type mark struct{ completions, leases, streams, claimable, queued, offers int }
 
 func (b *batch) mark() mark {
-	return mark{len(b.completions), len(b.leases), len(b.claimable), len(b.queued), b.offers}
+	return mark{len(b.completions), len(b.leases), len(b.streams), len(b.claimable), len(b.queued), b.offers}
 }
 
 func (b *batch) reset(m mark) {
 	b.completions = b.completions[:m.completions]
 	b.leases = b.leases[:m.leases]
+	b.streams = b.streams[:m.streams]
 	b.claimable = b.claimable[:m.claimable]
 	b.queued = b.queued[:m.queued]
 }

@@ -13,10 +13,11 @@ type job int
 const (
 	leaseExpiry job = iota
 	delayedPromoter
+	streamSweep
 	jobCount
 )
 
-var jobNames = [jobCount]string{"lease_expiry", "delayed_promoter"}
+var jobNames = [jobCount]string{"lease_expiry", "delayed_promoter", "stream_sweep"}
 
 const (
 	// portion bounds what one message of a job processes, so that callers' messages never wait long behind it.
@@ -96,7 +97,9 @@ SELECT coalesce(delay_until_ms, 0)
  ORDER BY delay_until_ms
  LIMIT 1`
 
-var nextDeadlineSQL = [jobCount]string{leaseExpiry: nextLeaseExpirySQL, delayedPromoter: nextDelaySQL}
+var nextDeadlineSQL = [jobCount]string{
+	leaseExpiry: nextLeaseExpirySQL, delayedPromoter: nextDelaySQL, streamSweep: nextSweepSQL,
+}
 
 // earliestAfter reads the earliest deadline of the job that is later than the given time, never when there is none.
 func (w *Writer) earliestAfter(j job, after int64) (int64, error) {
@@ -163,7 +166,7 @@ func (w *Writer) runJob(j job, now messages.TimestampMs) (full bool, err error) 
 // settleDue runs what is due for the jobs that decide what a claim may take, so that a claim sees every delay that has
 // passed and every lease that has run out, whether or not the timekeeper came first.
 func (w *Writer) settleDue(now messages.TimestampMs) error {
-	for j := range jobCount {
+	for _, j := range []job{leaseExpiry, delayedPromoter} {
 		for full := true; full; {
 			var err error
 			if full, err = w.runJobInline(j, now); err != nil {
@@ -196,14 +199,21 @@ func (w *Writer) runJobInline(j job, now messages.TimestampMs) (full bool, err e
 }
 
 func (w *Writer) dueRows(j job, now messages.TimestampMs) ([]int64, error) {
-	if j == leaseExpiry {
+	switch j {
+	case leaseExpiry:
 		return w.expiredLeases(now)
+	case delayedPromoter:
+		return w.dueDelays(now)
+	case streamSweep, jobCount:
 	}
-	return w.dueDelays(now)
+	return w.idleStreams(now)
 }
 
-// runRow does the job for one execution and reports whether its row changed.
+// runRow does the job for one row and reports whether that changed anything.
 func (w *Writer) runRow(j job, rowid int64, now messages.TimestampMs) (changed bool, err error) {
+	if j == streamSweep {
+		return w.sweepStream(rowid, now)
+	}
 	x, err := w.loadExecutionRow(rowid)
 	if x == nil || err != nil {
 		return false, err

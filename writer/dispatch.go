@@ -27,6 +27,8 @@ func (w *Writer) dispatch(now messages.TimestampMs, m messages.Mutation) (messag
 		return nil, w.complete(now, args)
 	case messages.CompleteExecutionArgs:
 		return w.completeExecution(now, args)
+	case messages.AppendFrameArgs:
+		return w.appendFrame(now, args)
 	case messages.FailArgs:
 		return w.fail(now, args)
 	case messages.FailExecutionArgs:

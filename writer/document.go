@@ -120,7 +120,7 @@ func (d *document) encode() []byte {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = appendString(out, d.members[i].key)
+		out = messages.AppendJSONString(out, d.members[i].key)
 		out = append(out, ':')
 		out = append(out, d.members[i].value...)
 	}
@@ -192,7 +192,7 @@ func (d *document) setText(key, value string) {
 		d.setJSON(key, emptyText)
 		return
 	}
-	d.setJSON(key, appendString(make([]byte, 0, len(value)+2), value))
+	d.setJSON(key, messages.AppendJSONString(make([]byte, 0, len(value)+2), value))
 }
 
 func (d *document) setNumber(key string, n int64) {
@@ -214,33 +214,6 @@ func (d *document) remove(key string) {
 }
 
 var emptyText = []byte(`""`)
-
-// appendString appends the text as a JSON string, escaping no more than JSON demands.
-func appendString(out []byte, text string) []byte {
-	out = append(out, '"')
-	start := 0
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
-			continue
-		}
-		out = append(out, text[start:i]...)
-		switch c {
-		case '"', '\\':
-			out = append(out, '\\', c)
-		case '\n':
-			out = append(out, '\\', 'n')
-		case '\r':
-			out = append(out, '\\', 'r')
-		case '\t':
-			out = append(out, '\\', 't')
-		default:
-			out = append(out, '\\', 'u', '0', '0', "0123456789abcdef"[c>>4], "0123456789abcdef"[c&15])
-		}
-		start = i + 1
-	}
-	return append(append(out, text[start:]...), '"')
-}
 
 func unquote(quoted []byte) string {
 	for _, c := range quoted {

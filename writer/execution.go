@@ -171,6 +171,9 @@ UPDATE ff_exec_core
 
 // storeExecution writes the row back and stamps the time of the change.
 func (w *Writer) storeExecution(x *execution, now messages.TimestampMs) error {
+	if x.terminal() || x.lost() {
+		w.batch.mayEnd(x)
+	}
 	x.raw.setTime("last_mutation_at", now)
 	s := w.prepare(storeExecutionSQL).
 		int(1, x.rowid).

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -115,6 +116,19 @@ func everyStatement(t *testing.T) map[string]bool {
 	m = newMachine(t)
 	m.replaysSkipped()
 	m.cancelsTwice()
+	note(m)
+
+	m = newMachine(t)
+	m.must(create(1))
+	appending := messages.AppendFrameArgs{Handle: m.claimed()}
+	fftest.OpenSQL(t, m.source).Exec(`UPDATE ff_exec_core SET policy = '{"stream_policy": {"retention_maxlen": 1}}'`)
+	m.must(appending)
+	m.must(appending)
+	appending.Frame.Mode = messages.BestEffortLive(messages.BestEffortLiveConfig{
+		TTL: time.Second, MaxLenFloor: 1, MaxLenCeiling: 1,
+	})
+	m.must(appending)
+	m.must(appending)
 	note(m)
 
 	m = newMachine(t)

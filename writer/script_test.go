@@ -134,6 +134,12 @@ func (s *script) answer(reply messages.Reply, err error) string {
 			answers[i] = s.answer(r[i], nil)
 		}
 		return strings.Join(answers, ", ")
+	case messages.AppendFrameOutcome:
+		version := uint64(0)
+		if r.SummaryVersion != nil {
+			version = *r.SummaryVersion
+		}
+		return fmt.Sprint(r.StreamID, r.FrameCount, version)
 	}
 	encoded, err := json.Marshal(reply)
 	require.NoError(s.t, err)
@@ -396,13 +402,15 @@ func (s *script) policy(n int) messages.EdgeDependencyPolicy {
 
 // held is a message of the holder of a lease.
 func (s *script) held(handle messages.Handle) messages.Mutation {
-	switch s.tape.next(15) {
+	switch s.tape.next(20) {
 	case 10, 11, 12:
 		return s.fenced(handle)
 	case 13:
 		return messages.DelayArgs{Handle: handle, DelayUntil: s.now + messages.TimestampMs(s.tape.next(20)*100)}
 	case 14:
 		return messages.WaitChildrenArgs{Handle: handle}
+	case 15, 16, 17, 18, 19:
+		return messages.AppendFrameArgs{Handle: handle, Frame: s.frame()}
 	case 0:
 		return messages.RenewArgs{Handle: handle}
 	case 1:
@@ -469,6 +477,7 @@ func (s *script) create() messages.CreateExecutionArgs {
 		args.Policy.RoutingRequirements = &messages.RoutingRequirements{RequiredCapabilities: s.capabilities()}
 		reclaims := uint32(s.tape.next(3))
 		args.Policy.MaxReclaimCount = &reclaims
+		args.Policy.StreamPolicy = &messages.StreamPolicy{RetentionMaxlen: 2}
 		args.Policy.RetryPolicy = &messages.RetryPolicy{
 			MaxRetries: uint32(s.tape.next(3)), Backoff: messages.FixedBackoff(time.Duration(s.tape.next(3)) * time.Second),
 		}

@@ -41,6 +41,13 @@ func (s *statement) int(param int, value int64) *statement {
 	return s
 }
 
+func (s *statement) float(param int, value float64) *statement {
+	if s.err == nil {
+		s.keep(s.stmt.BindFloat(param, value))
+	}
+	return s
+}
+
 func (s *statement) text(param int, value string) *statement {
 	if s.err == nil {
 		s.keep(s.stmt.BindText(param, value))

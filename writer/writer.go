@@ -36,6 +36,8 @@ type Writer struct {
 	deadlines deadlines
 	hops      hopQueue
 	waiting   waitingList
+
+	frameBuffer []byte // for the fields of the frame that is being appended
 }
 
 // New returns a writer over conn, which must have the current schema. It reads the stored deadlines and the completions
@@ -187,6 +189,8 @@ func (w *Writer) Commit() (*messages.Committed, error) {
 	committed := &messages.Committed{
 		Completions:  w.batch.completions,
 		Leases:       w.batch.leases,
+		Streams:      w.batch.streams,
+		Foreign:      w.batch.looked,
 		NextDeadline: w.NextDeadline(),
 	}
 	w.batch.close()

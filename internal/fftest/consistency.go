@@ -68,6 +68,25 @@ var invariants = []struct{ name, sql string }{
 		        (SELECT count(*) FROM ff_exec_core AS e WHERE e.flow_id = f.flow_id),
 		        (SELECT count(*) FROM ff_edge AS d WHERE d.flow_id = f.flow_id))`,
 	},
+	{
+		"a stream counts its frames", `
+		SELECT hex(execution_id), attempt_index FROM ff_stream_meta AS m
+		 WHERE (kept_frames, live_frames) <> (
+		        SELECT coalesce(sum(mode <> 'best_effort'), 0), coalesce(sum(mode = 'best_effort'), 0)
+		          FROM ff_stream_frame AS f
+		         WHERE f.partition_key = m.partition_key
+		           AND f.execution_id = m.execution_id
+		           AND f.attempt_index = m.attempt_index)`,
+	},
+	{
+		"the frames of a stream are in the order in which they were appended", `
+		SELECT frame_id
+		  FROM (SELECT frame_id,
+		               lag(frame_id, 1, 0) OVER (PARTITION BY partition_key, execution_id, attempt_index
+		                                             ORDER BY ts_ms, seq) AS before
+		          FROM ff_stream_frame)
+		 WHERE frame_id < before`,
+	},
 }
 
 // Consistent asserts what holds of the rows of any database at rest, if only the engine has written them.

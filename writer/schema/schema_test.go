@@ -254,6 +254,27 @@ func TestSpec02_S18_RefusedFiles(t *testing.T) {
 	})
 }
 
+func TestMigration_CountsTheFramesThatAreThere(t *testing.T) {
+	f := newFile(t)
+	require.NoError(t, f.applyFrom(migrations("0001_baseline.sql", baseline(t))))
+	f.exec(`
+		INSERT INTO ff_stream_frame (partition_key, execution_id, attempt_index, ts_ms, seq, fields, mode, created_at_ms)
+		VALUES (0, x'01', 0, 1, 0, '{}', 'durable', 1), (0, x'01', 0, 1, 1, '{}', 'best_effort', 1),
+		       (0, x'01', 0, 1, 2, '{}', 'summary', 1), (0, x'01', 1, 1, 0, '{}', 'best_effort', 1);
+		INSERT INTO ff_stream_meta (partition_key, execution_id, attempt_index, ema_rate_hz, ttl_ms)
+		VALUES (0, x'01', 0, 2.5, 100)`)
+	require.NoError(t, f.apply())
+	const counts = `SELECT attempt_index, kept_frames, live_frames, ema_rate_hz, ttl_ms FROM ff_stream_meta ORDER BY 1`
+	require.Equal(t, [][]string{{"0", "2", "1", "2.5", "100"}, {"1", "0", "1", "0.0", "0"}}, f.sql().Rows(counts))
+
+	f.exec(`DELETE FROM ff_stream_frame WHERE attempt_index = 0 AND mode <> 'durable'`)
+	f.exec(`
+		INSERT INTO ff_stream_frame (partition_key, execution_id, attempt_index, ts_ms, seq, fields, mode, created_at_ms)
+		VALUES (0, x'01', 2, 1, 0, '{}', 'durable', 1)`)
+	require.Equal(t, [][]string{{"0", "1", "0", "2.5", "100"}, {"1", "0", "1", "0.0", "0"}, {"2", "1", "0", "0.0", "0"}},
+		f.sql().Rows(counts))
+}
+
 func TestSpec02_S19_FailedMigration(t *testing.T) {
 	const first = "CREATE TABLE first (x INTEGER) STRICT; INSERT INTO first VALUES (1)"
 	broken := migrations(
