@@ -39,12 +39,11 @@ type recording struct {
 const databaseName = "recorded.db"
 
 // recorded tells so many tales, side by side, and closes the engine.
-func recorded(t *testing.T, random *rand.Rand, tales int, mode ffsqlite.Synchronous) *recording {
+func recorded(t *testing.T, random *rand.Rand, tales int, opts ...ffsqlite.Option) *recording {
 	t.Helper()
 	r := &recording{files: fftest.NewRecordingVFS(t)}
 	synctest.Test(t, func(t *testing.T) {
-		e := openAt(t, filepath.Join(t.TempDir(), databaseName),
-			ffsqlite.WithVFS(r.files.Name()), ffsqlite.WithSynchronous(mode))
+		e := openAt(t, filepath.Join(t.TempDir(), databaseName), append(opts, ffsqlite.WithVFS(r.files.Name()))...)
 		_, r.others = rowsOf(nil, e)
 		r.follow(e)
 		for len(r.tales) < tales {
@@ -140,6 +139,12 @@ type crash struct {
 	at     int // before this step
 	loss   fftest.Loss
 	random *rand.Rand
+}
+
+// crash draws a moment, and what is lost.
+func (r *recording) crash(random *rand.Rand) crash {
+	changes := r.files.Changes()
+	return crash{recording: r, at: changes[random.IntN(len(changes))], loss: fftest.AnyLoss(random), random: random}
 }
 
 // reopened is an engine on what is left on the disk, which must be sound.
@@ -252,27 +257,29 @@ func (c crash) subscribersResume(t *testing.T, e *engine) {
 }
 
 // crashes records some runs and checks crashes at random moments of them, n of each run.
-func crashes(t *testing.T, n int, mode ffsqlite.Synchronous, check func(crash, *testing.T)) {
+func crashes(t *testing.T, n int, check func(crash, *testing.T), opts ...ffsqlite.Option) {
 	t.Helper()
 	if fftest.RaceDetector {
 		n /= 10
 	}
 	const tales = 16
+	const portion = 20 // Engines are let go of when the parent of their tests ends.
 	seed := *seedFlag
 	for seed == 0 {
 		seed = rand.Uint64()
 	}
 	t.Logf("repeat with -args -seed %d", seed)
 	for run := range fftest.Rounds(1, 10) {
-		r := recorded(t, rand.New(rand.NewPCG(seed, uint64(run))), tales, mode)
-		changes := r.files.Changes()
-		t.Logf("run %d: %d changes of files", run, len(changes))
-		for i := range n {
-			random := rand.New(rand.NewPCG(seed, uint64(1000*(run+1)+i)))
-			c := crash{recording: r, at: changes[random.IntN(len(changes))], loss: fftest.AnyLoss(random), random: random}
-			t.Run(fmt.Sprintf("run %d, %s before step %d", run, c.loss, c.at), func(t *testing.T) {
-				t.Parallel()
-				check(c, t)
+		r := recorded(t, rand.New(rand.NewPCG(seed, uint64(run))), tales, opts...)
+		for first := 0; first < n; first += portion {
+			t.Run(fmt.Sprintf("run %d from %d", run, first), func(t *testing.T) {
+				for i := first; i < min(first+portion, n); i++ {
+					c := r.crash(rand.New(rand.NewPCG(seed, uint64(1000*(run+1)+i))))
+					t.Run(fmt.Sprintf("%s before step %d", c.loss, c.at), func(t *testing.T) {
+						t.Parallel()
+						check(c, t)
+					})
+				}
 			})
 		}
 	}
@@ -300,10 +307,16 @@ func (c crash) keepsOrder(t *testing.T) {
 	require.Fail(t, "a mixture of commits", "found %v", calls)
 }
 
-func TestTortureCrashAtEveryWrite(t *testing.T) { crashes(t, 200, ffsqlite.Full, crash.losesNothing) }
+func TestTortureCrashAtEveryWrite(t *testing.T) { crashes(t, 200, crash.losesNothing) }
+
+func TestTortureCrashWithoutALog(t *testing.T) {
+	crashes(t, 50, crash.losesNothing, ffsqlite.WithWAL(false))
+}
 
 // At NORMAL the last commits may be lost, but never one before another.
-func TestTortureCrashAtNormal(t *testing.T) { crashes(t, 50, ffsqlite.Normal, crash.keepsOrder) }
+func TestTortureCrashAtNormal(t *testing.T) {
+	crashes(t, 50, crash.keepsOrder, ffsqlite.WithSynchronous(ffsqlite.Normal))
+}
 
 func TestSpec03_S100_ACompletionIsThereInWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()

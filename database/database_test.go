@@ -105,6 +105,9 @@ func TestOpen_Pragmas(t *testing.T) {
 	} {
 		require.Equal(t, want, read(t, db, "PRAGMA "+pragma), pragma)
 	}
+	s.WAL = false
+	require.Equal(t, "3", query(t, open(t, filepath.Join(t.TempDir(), "z.db"), s).Writer(), `PRAGMA synchronous`),
+		"a commit is on the disk without a log, too")
 	s.Synchronous = database.Normal
 	require.Equal(t, "1", query(t, open(t, filepath.Join(t.TempDir(), "y.db"), s).Writer(), `PRAGMA synchronous`))
 }

@@ -15,6 +15,10 @@ const (
 	Full Synchronous = "FULL"
 	// Normal syncs at checkpoints: a power cut may lose the last commits, and never mixes them up.
 	Normal Synchronous = "NORMAL"
+
+	// extra is what Full means without a log: the commit is the end of the rollback journal, and FULL does not sync the
+	// directory that it is gone from.
+	extra Synchronous = "EXTRA"
 )
 
 // Settings are how a database is opened.
@@ -55,8 +59,12 @@ func (s *Settings) applyToWriter(conn *sqlite3.Conn) error {
 		return err
 	}
 	synchronous := s.Synchronous
-	if synchronous == "" {
+	switch {
+	case synchronous == Normal:
+	case s.WAL:
 		synchronous = Full
+	default:
+		synchronous = extra
 	}
 	return conn.Exec(fmt.Sprintf(`
 		PRAGMA synchronous = %s;
