@@ -69,6 +69,11 @@ func (e *engine) start(ctx context.Context) error {
 	if err := e.writer.Recover(messages.TimestampMs(e.clock.NowMs())); err != nil {
 		return err
 	}
+	if e.options.scanners != nil {
+		if _, err := e.writer.StartScanners(*e.options.scanners, messages.TimestampMs(e.clock.NowMs())); err != nil {
+			return err
+		}
+	}
 	e.reader = reader.New(e.database.Readers(), e.options.log)
 	if e.hubs, err = subscribers.NewHubs(ctx, e.reader); err != nil {
 		return err
@@ -81,6 +86,8 @@ func (e *engine) start(ctx context.Context) error {
 		Hubs:   e.hubs,
 		Tails:  &e.tails,
 		Log:    e.options.log,
+
+		Scanners: e.options.scanners,
 	})
 	return nil
 }
@@ -107,6 +114,14 @@ func (e *engine) read(ctx context.Context, message messages.Message) (messages.R
 		return nil, e.waitForFlowCancellation(ctx, args)
 	case messages.TailStreamArgs:
 		return e.tailStream(ctx, args)
+	case messages.StartScannersArgs:
+		return e.actors.StartScanners(ctx, args)
+	case messages.StopScannersArgs:
+		return nil, e.actors.StopScanners(ctx)
+	case messages.RunScannerTickArgs:
+		return e.actors.RunScannerTick(ctx, args)
+	case messages.ShutdownPrepareArgs:
+		return nil, e.actors.ShutdownPrepare(ctx, args.Grace)
 	case messages.SubscribeCompletionArgs:
 		return e.hubs.Completions.Subscribe(ctx, args.Cursor, args.Filter)
 	case messages.SubscribeLeaseHistoryArgs:

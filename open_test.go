@@ -295,7 +295,7 @@ func TestSpec02_S17_ReopeningChangesNothing(t *testing.T) {
 }
 
 func TestSpec02_S21_RowsOfAnotherProgramAreObeyed(t *testing.T) {
-	e := open(t)
+	e := open(t, ffsqlite.WithoutScanners())
 	t.Run("a row with upstream's columns only", func(t *testing.T) {
 		e.drive(e.seeded(), true)
 	})

@@ -41,12 +41,14 @@ type options struct {
 	busyTimeout   time.Duration
 	clock         clock.Clock
 	shutdownGrace time.Duration
+	scanners      *messages.ScannerConfig // nil: none before StartScanners
 	limits        actors.Limits
 	interceptors  []Interceptor
 	log           *slog.Logger
 }
 
 func defaultOptions() options {
+	scanners := messages.DefaultScannerConfig()
 	return options{
 		poolSize:      4,
 		wal:           true,
@@ -54,6 +56,7 @@ func defaultOptions() options {
 		busyTimeout:   5 * time.Second,
 		clock:         clock.System(),
 		shutdownGrace: 15 * time.Second,
+		scanners:      &scanners,
 		limits:        actors.DefaultLimits(),
 		log:           slog.Default(),
 	}
@@ -97,6 +100,16 @@ func WithClock(c clock.Clock) Option { return func(o *options) { o.clock = c } }
 
 // WithShutdownGrace sets how long [Backend.Close] lets the writer work off the calls that are under way. Defaults to 15 s.
 func WithShutdownGrace(d time.Duration) Option { return func(o *options) { o.shutdownGrace = d } }
+
+// WithScanners sets which background jobs run by themselves from the start, and how often. Defaults to all of them, as
+// [messages.DefaultScannerConfig] says.
+func WithScanners(config messages.ScannerConfig) Option {
+	return func(o *options) { o.scanners = &config }
+}
+
+// WithoutScanners leaves the background jobs to [Backend.StartScanners] and [Backend.RunScannerTick]: until then no lease,
+// delay or deadline ends by itself, though every claim sees those that have passed.
+func WithoutScanners() Option { return func(o *options) { o.scanners = nil } }
 
 // WithMaxWaitingClaims bounds the claims that wait for work at once; a further one gets ErrResourceExhausted. Defaults to
 // 10,000.
@@ -158,6 +171,11 @@ func (o *options) validate() *messages.Error {
 	if o.shutdownGrace < 0 {
 		return messages.InvalidField("shutdown_grace", "must not be negative")
 	}
+	if o.scanners != nil {
+		if err := o.scanners.Validate(); err != nil {
+			return err
+		}
+	}
 	if o.synchronous != Full && o.synchronous != Normal {
 		return messages.InvalidField("synchronous", "must be Full or Normal")
 	}
@@ -202,6 +220,7 @@ func (o *options) differences(other *options) error {
 		{"busy_timeout", o.busyTimeout == other.busyTimeout},
 		{"clock", sameClock(o.clock, other.clock)},
 		{"shutdown_grace", o.shutdownGrace == other.shutdownGrace},
+		{"scanners", reflect.DeepEqual(o.scanners, other.scanners)},
 		{"max_waiting_claims", o.limits.WaitingClaims == other.limits.WaitingClaims},
 		{"write_limits", limits == otherLimits},
 	} {

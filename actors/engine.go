@@ -17,13 +17,15 @@ import (
 	"github.com/flowfabric/ffsqlite/writer"
 )
 
-// Config is what an engine is made of. Every field is required.
+// Config is what an engine is made of. Every field but Scanners is required.
 type Config struct {
 	Writer *writer.Writer
 	Clock  *clock.Monotonic
 	Limits Limits
 	// Strict says that the log is synced at every commit (synchronous FULL).
 	Strict bool
+	// Scanners is what the writer runs by itself from the start.
+	Scanners *messages.ScannerConfig
 	// Hubs deliver the committed events.
 	Hubs *subscribers.Hubs
 	// Tails are the calls that wait for frames.
@@ -39,6 +41,7 @@ type Engine struct {
 	fanout *fanout
 	tails  *subscribers.Tails
 	clock  *clock.Monotonic
+	log    *slog.Logger
 	slots  chan struct{}
 
 	requests requestPool
@@ -50,7 +53,7 @@ type Engine struct {
 	hurry   atomic.Bool   // closing has taken too long: what the writer has not begun is refused
 }
 
-// Start runs the actors. Deadlines that have passed are processed at once.
+// Start runs the actors. What the writer's jobs find due is processed at once.
 func Start(config Config) *Engine {
 	e := &Engine{
 		system: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
@@ -58,11 +61,15 @@ func Start(config Config) *Engine {
 		})),
 		tails:   config.Tails,
 		clock:   config.Clock,
+		log:     config.Log,
 		slots:   make(chan struct{}, config.Limits.InFlight),
 		closing: make(chan struct{}),
 	}
 	e.fanout = startFanout(e.system, config.Hubs.Completions, config.Hubs.Leases, config.Log)
-	keeper := &timekeeperActor{clock: config.Clock}
+	keeper := &timekeeperActor{clock: config.Clock, interval: lookInterval}
+	if config.Scanners != nil {
+		keeper.interval = shortest(*config.Scanners)
+	}
 	w := &writerActor{
 		writer: config.Writer,
 		clock:  config.Clock,

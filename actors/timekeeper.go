@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// lookInterval is how long a row that another connection changed may go unnoticed.
+	// lookInterval is how long a row that another connection changed may go unnoticed, at the most.
 	lookInterval = 750 * time.Millisecond
 	// farthest bounds a timer: a deadline in the far future is looked at again, and no time.Duration overflows.
 	farthest = 24 * time.Hour
@@ -18,10 +18,11 @@ const (
 
 // The messages of the timekeeper.
 type (
-	deadline struct{ at messages.TimestampMs } // the earliest stored deadline is not later than this
-	ring     struct{}                          // the timer went off
-	lookTime struct{}                          // the look interval has passed
-	halt     struct{ done chan<- struct{} }    // stop the timers
+	deadline  struct{ at messages.TimestampMs } // the earliest stored deadline is not later than this
+	ring      struct{}                          // the timer went off
+	lookTime  struct{}                          // the look interval has passed
+	lookEvery struct{ interval time.Duration }  // the look interval is this from now on
+	halt      struct{ done chan<- struct{} }    // stop the timers
 )
 
 // timekeeperActor holds one timer for the earliest stored deadline. When it goes off, one message makes the writer
@@ -32,6 +33,7 @@ type timekeeperActor struct {
 	deadline messages.TimestampMs // 0: none
 	timer    clock.Timer
 	looking  clock.Timer
+	interval time.Duration // between two looks
 	halted   bool
 }
 
@@ -49,6 +51,10 @@ func (t *timekeeperActor) Receive(ctx actor.Context) {
 		t.ring(ctx)
 	case lookTime:
 		ctx.Send(t.writer, look{})
+		t.armLook(ctx)
+	case lookEvery:
+		t.interval = m.interval
+		t.looking.Stop()
 		t.armLook(ctx)
 	case halt:
 		t.halt()
@@ -86,7 +92,7 @@ func (t *timekeeperActor) arm(ctx actor.Context) {
 
 func (t *timekeeperActor) armLook(ctx actor.Context) {
 	if !t.halted {
-		t.looking = t.after(ctx, lookInterval, lookTime{})
+		t.looking = t.after(ctx, t.interval, lookTime{})
 	}
 }
 

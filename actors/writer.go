@@ -81,6 +81,8 @@ type writerActor struct {
 	size      size     // of the open batch
 	idle      []chan<- error
 	scheduled messages.TimestampMs // the deadline that the timekeeper knows; 0: none
+	asked     []askTick            // ticks of jobs that callers asked for
+	ticking   bool                 // the open batch has a portion of the first of them
 
 	checkpointAt int // the length of the log, in pages, at which to checkpoint
 	fault        error
@@ -117,6 +119,14 @@ func (a *writerActor) Receive(ctx actor.Context) {
 		a.runDue(ctx)
 	case look:
 		a.look(ctx)
+	case startScanners:
+		a.startScanners(ctx, m)
+	case stopScanners:
+		a.stopScanners(ctx, m)
+	case askTick:
+		a.ask(ctx, m)
+	case nextPortion:
+		a.nextPortion(ctx)
 	case forget:
 		a.writer.Forget(m.claim)
 	case probe:
@@ -242,6 +252,7 @@ func (a *writerActor) commit(ctx actor.Context) bool {
 	if err != nil {
 		a.fail(database.Classify(err))
 		a.judge(err)
+		a.ticked(ctx, database.Classify(err))
 		a.rest()
 		a.answerIdle()
 		return false
@@ -264,6 +275,7 @@ func (a *writerActor) commit(ctx actor.Context) bool {
 		a.publish(committed)
 	}
 	a.tell(committed.NextDeadline)
+	a.ticked(ctx, nil)
 	a.checkpoint()
 	if a.writer.HasHops() {
 		ctx.Send(ctx.Self(), hops{})
@@ -351,6 +363,7 @@ func (a *writerActor) abandon(cause error) {
 		r.respond(nil, a.fault)
 	}
 	a.dismiss(func(*request) error { return a.fault })
+	a.dismissTicks()
 	for _, done := range a.idle {
 		done <- a.fault
 	}
@@ -430,6 +443,7 @@ func (a *writerActor) drain(ctx actor.Context) error {
 	}
 	a.drained = true
 	a.dismiss(func(r *request) error { return messages.UnavailableError(r.message.Method()) })
+	a.dismissTicks()
 	a.answerIdle()
 	return a.fault
 }

@@ -43,7 +43,10 @@ func TestMessage_Methods(t *testing.T) {
 		"submit_flow":                    messages.SubmitFlowArgs{},
 		"batch":                          messages.BatchArgs{},
 
-		"append_frame": messages.AppendFrameArgs{},
+		"append_frame":              messages.AppendFrameArgs{},
+		"promote_delayed":           messages.PromoteDelayedArgs{},
+		"expire_execution":          messages.ExpireExecutionArgs{},
+		"mark_lease_expired_if_due": messages.MarkLeaseExpiredIfDueArgs{},
 	}
 	reads := map[string]messages.Message{
 		"cancel_flow_request":        messages.CancelFlowRequestArgs{}, // It is several mutations.
@@ -66,6 +69,10 @@ func TestMessage_Methods(t *testing.T) {
 		"wait_cascade_idle":          messages.WaitCascadeIdleArgs{},
 		"subscribe_completion":       messages.SubscribeCompletionArgs{},
 		"subscribe_lease_history":    messages.SubscribeLeaseHistoryArgs{},
+		"start_scanners":             messages.StartScannersArgs{},
+		"stop_scanners":              messages.StopScannersArgs{},
+		"run_scanner_tick":           messages.RunScannerTickArgs{},
+		"shutdown_prepare":           messages.ShutdownPrepareArgs{},
 	}
 	for method, mutation := range mutations {
 		require.Equal(t, method, mutation.Method())

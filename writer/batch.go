@@ -30,6 +30,10 @@ type batch struct {
 	queued      []hop
 	served      []Served
 	offers      int // executions that were offered to a waiting claim within the step that creates them
+	verdicts    []verdict
+	ticks       []tickEnd
+	asked       *Tick // has a portion in the batch
+	settled     bool  // a message has done what was due (settleDue)
 
 	// What the writer remembers, as it was when the batch began.
 	deadlines deadlines
@@ -44,16 +48,17 @@ type entry struct {
 }
 
 func (b *batch) begin(d deadlines, attempts map[hop]int) {
-	b.careful, b.deadlines, b.attempts = false, d, maps.Clone(attempts)
+	b.careful, b.deadlines, b.attempts, b.asked = false, d, maps.Clone(attempts), nil
 	b.entries = b.entries[:0]
 	b.forget()
 }
 
 // forget drops what the steps have noted, not what they were.
 func (b *batch) forget() {
-	b.dirty, b.looked, b.whole = false, false, false
+	b.dirty, b.looked, b.whole, b.settled = false, false, false, false
 	b.completions, b.leases, b.streams = nil, nil, nil // The last commit handed them out.
 	b.claimable, b.queued, b.served = b.claimable[:0], b.queued[:0], b.served[:0]
+	b.verdicts, b.ticks = b.verdicts[:0], b.ticks[:0]
 }
 
 // close ends the batch; what it served can still be asked for.
@@ -154,6 +159,9 @@ func (w *Writer) undo(mark mark, changes int64, cause error) error {
 		return cause
 	}
 	w.resetStatements()
+	if w.batch.settled {
+		w.deadlines.forget() // What the step has settled is due again.
+	}
 	for _, sql := range []string{undoSQL, releaseSQL} {
 		if err := w.prepare(sql).exec(); err != nil {
 			w.lose(err)

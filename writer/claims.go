@@ -200,6 +200,7 @@ func (w *Writer) take(
 	a.raw.remove("attempt_timeout_at_ms")
 	if timeout := attemptTimeout(x, a, r); timeout > 0 {
 		a.raw.setNumber("attempt_timeout_at_ms", int64(now)+timeout)
+		w.deadlines.lower(attemptDeadline, int64(now)+timeout)
 	}
 	x.becomeActive(a, lease, worker, instance, now)
 	if x.rowid == 0 {

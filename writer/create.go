@@ -282,6 +282,7 @@ func (w *Writer) insertExecution(x *execution) (bool, error) {
 		return false, err
 	}
 	x.rowid = w.conn.LastInsertRowID()
+	w.lowerDeadline(x)
 	return true, nil
 }
 

@@ -81,6 +81,12 @@ func (w *Writer) dispatch(now messages.TimestampMs, m messages.Mutation) (messag
 		return w.submitFlow(now, args)
 	case messages.BatchArgs:
 		return w.applyTogether(now, args)
+	case messages.PromoteDelayedArgs:
+		return w.promoteDelayed(now, args)
+	case messages.ExpireExecutionArgs:
+		return w.expireExecution(now, args)
+	case messages.MarkLeaseExpiredIfDueArgs:
+		return w.markLeaseExpired(now, args)
 	default:
 		return nil, messages.BugError(fmt.Sprintf("no operation for %s", m.Method()))
 	}

@@ -195,6 +195,7 @@ func (w *Writer) storeExecution(x *execution, now messages.TimestampMs) error {
 	} else {
 		s.blob(15, x.result)
 	}
+	w.lowerDeadline(x)
 	return s.exec()
 }
 

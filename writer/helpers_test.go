@@ -85,6 +85,8 @@ func (m *machine) stored() *writer.Writer {
 	m.t.Helper()
 	w, err := writer.New(m.conn, m.ids, slog.New(slog.DiscardHandler))
 	require.NoError(m.t, err)
+	_, err = w.StartScanners(messages.DefaultScannerConfig(), m.now)
+	require.NoError(m.t, err)
 	return w
 }
 

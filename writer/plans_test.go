@@ -145,6 +145,9 @@ func everyStatement(t *testing.T) map[string]bool {
 		INSERT INTO ff_claim_grant (partition_key, grant_id, execution_id, kind, worker_id, worker_instance_id, grant_ttl_ms,
 		                            issued_at_ms, expires_at_ms)
 		SELECT partition_key, x'01', execution_id, 'reclaim', 'w', 'w-1', 1, 1, 1 FROM ff_exec_core`)
+	require.NoError(t, m.Begin())
+	m.RunDue(m.now)
+	require.NoError(t, m.Rollback())
 	m.claimed()
 	m.now += 60_000
 	handle := m.claimed()

@@ -298,11 +298,20 @@ func (s *script) note(m messages.Mutation) {
 
 // message is the next message of the tape, nil when it is about something that is not there.
 func (s *script) message() messages.Mutation {
-	switch s.tape.next(37) {
+	switch s.tape.next(40) {
 	case 35:
 		return messages.SetExecutionTagArgs{ExecutionID: s.known(s.created), Key: "a.b", Value: s.kind()}
 	case 36:
 		return messages.SetFlowTagArgs{FlowID: s.flow(), Key: "a.b", Value: s.kind()}
+	case 37:
+		return messages.PromoteDelayedArgs{ExecutionID: s.known(s.created)}
+	case 38:
+		return messages.ExpireExecutionArgs{
+			ExecutionID: s.known(s.created),
+			Phase:       []messages.ExpirePhase{messages.ExpireAttemptTimeout, messages.ExpireExecutionDeadline}[s.tape.next(2)],
+		}
+	case 39:
+		return messages.MarkLeaseExpiredIfDueArgs{ExecutionID: s.known(s.created)}
 	case 0, 1, 2, 21, 23:
 		return s.create()
 	case 3, 4, 5:
@@ -481,6 +490,10 @@ func (s *script) create() messages.CreateExecutionArgs {
 		args.Policy.RetryPolicy = &messages.RetryPolicy{
 			MaxRetries: uint32(s.tape.next(3)), Backoff: messages.FixedBackoff(time.Duration(s.tape.next(3)) * time.Second),
 		}
+		args.Policy.TimeoutPolicy = &messages.TimeoutPolicy{AttemptTimeout: time.Duration(s.tape.next(3)) * 5 * time.Second}
+	}
+	if s.tape.flip(8) {
+		args.ExecutionDeadlineAt = s.now + messages.TimestampMs(s.tape.next(200)*100)
 	}
 	return args
 }

@@ -34,6 +34,8 @@ type Writer struct {
 	offered   int64  // data_version when the waiting claims were last offered everything
 	logPages  int    // length of the write-ahead log after the last commit
 	deadlines deadlines
+	scanners  scanners
+	failing   failing
 	hops      hopQueue
 	waiting   waitingList
 
@@ -41,9 +43,11 @@ type Writer struct {
 }
 
 // New returns a writer over conn, which must have the current schema. It reads the stored deadlines and the completions
-// whose cascade has not run, so [Writer.NextDeadline] and [Writer.HasHops] are right from the start.
+// whose cascade has not run, so [Writer.HasHops] is right from the start. No job runs by itself before
+// [Writer.StartScanners].
 func New(conn *sqlite3.Conn, source Source, log *slog.Logger) (*Writer, error) {
-	w := &Writer{conn: conn, source: source, log: log, statements: map[string]*statement{}}
+	w := &Writer{conn: conn, source: source, log: log, statements: map[string]*statement{}, failing: failing{}}
+	w.configure(messages.DefaultScannerConfig())
 	if err := w.readDeadlines(); err != nil {
 		return nil, fmt.Errorf("read deadlines: %w", err)
 	}
@@ -183,6 +187,8 @@ func (w *Writer) Commit() (*messages.Committed, error) {
 	w.ended = w.fileVersion()
 	w.hops.push(w.batch.queued)
 	w.settleWaiting()
+	w.settleTicks()
+	w.settleAsked()
 	if w.batch.looked {
 		w.offered = w.version
 	}
