@@ -11,7 +11,7 @@ import (
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
-// The programs of docs/flows.md. TestFlowsDocument compares the two.
+// The programs of docs/flows.md. TestDocuments compares the two.
 
 // opened is an engine in memory.
 func opened(ctx context.Context) *ffsqlite.Backend {

@@ -254,6 +254,10 @@ VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16
 
 // insertExecution reports false when the UUID exists already, under this partition or another.
 func (w *Writer) insertExecution(x *execution) (bool, error) {
+	x.was = nowhere
+	if err := x.checkMove(); err != nil {
+		return false, err
+	}
 	s := w.prepare(insertExecutionSQL)
 	if x.inFlow {
 		s.blob(18, x.flow[:])

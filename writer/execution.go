@@ -43,6 +43,7 @@ type execution struct {
 	granted bool   // only of a candidate for a claim: it has a grant, live or dead
 	result  []byte // set by a completion; nil leaves the stored result as it is
 
+	was   messages.PublicState // before the message, or since it was last stored
 	scope *scope
 }
 
@@ -148,6 +149,7 @@ func (w *Writer) scanExecution(s *statement, more ...func(*execution)) (*executi
 	if err := x.raw.parse(raw); err != nil {
 		return nil, messages.CorruptionError("exec_core", "raw_fields not valid JSON: %v", err)
 	}
+	x.was = x.state()
 	return &x, nil
 }
 
@@ -169,8 +171,12 @@ UPDATE ff_exec_core
        result = coalesce(?15, result)
  WHERE rowid = ?1`
 
-// storeExecution writes the row back and stamps the time of the change.
+// storeExecution writes the row back and stamps the time of the change. Every change of the state columns goes through
+// here.
 func (w *Writer) storeExecution(x *execution, now messages.TimestampMs) error {
+	if err := x.checkMove(); err != nil {
+		return err
+	}
 	if x.terminal() || x.lost() {
 		w.batch.mayEnd(x)
 	}
