@@ -40,6 +40,7 @@ func TestTorture_AKillLosesNothingAcknowledged(t *testing.T) {
 		}
 		require.NotEmpty(t, acknowledged["completed"])
 		require.NotEmpty(t, acknowledged["released"])
+		require.NotEmpty(t, acknowledged["skipped"])
 	}
 }
 
@@ -104,6 +105,12 @@ func workUntilKilled(path string) {
 	go func() {
 		for {
 			submitPair(ctx, b, acknowledge)
+		}
+	}()
+	go func() {
+		for n := 0; ; n++ {
+			submitQuorum(ctx, b, 1+n%3, n%4 != 3, acknowledge)
+			submitTree(ctx, b, acknowledge)
 		}
 	}()
 	select {}
@@ -189,6 +196,7 @@ func (l ledger) check(t *testing.T, path string) {
 
 	for what, public := range map[string]messages.PublicState{
 		"completed": messages.PublicCompleted, "failed": messages.PublicFailed, "cancelled": messages.PublicCancelled,
+		"skipped": messages.PublicSkipped,
 	} {
 		for _, id := range l[what] {
 			require.Equal(t, public, e.state(id), "%s %s", what, id)

@@ -22,6 +22,10 @@ var invariants = []struct{ name, sql string }{
 		SELECT event_id FROM ff_completion_event WHERE dispatched_at_ms IS NULL`,
 	},
 	{
+		"no sibling is left to be cancelled", `
+		SELECT hex(downstream_eid) FROM ff_pending_cancel_groups`,
+	},
+	{
 		"a lease is held by active executions alone, and each of those has exactly one", `
 		SELECT hex(execution_id) FROM ff_exec_core AS e
 		 WHERE (lifecycle_phase = 'active')
