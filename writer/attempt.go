@@ -112,6 +112,15 @@ func (a *attempt) leaseHeld() bool {
 	return a != nil && a.workerInstanceID != nil && *a.workerInstanceID != "" && a.leaseExpiresAt.set
 }
 
+// id returns the id of the attempt that its handles carry.
+func (a *attempt) id() (messages.AttemptID, error) {
+	id, err := messages.ParseAttemptID(a.raw.text("attempt_id"))
+	if err != nil {
+		return id, messages.CorruptionError("attempt", "attempt_id: %v", err)
+	}
+	return id, nil
+}
+
 // leaseID returns the persisted id of the attempt's lease, "" when there never was one.
 func (a *attempt) leaseID() string { return a.raw.text("lease_id") }
 

@@ -2,6 +2,7 @@ package writer
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -100,30 +101,56 @@ func (w *Writer) claimFirst(now messages.TimestampMs, r *claimRequest) (*claimed
 	return nil, nil //nolint:nilnil // Nothing to claim is no error.
 }
 
-// claimIn takes the best claimable execution of one lane. One at its reclaim cap ends as failed, and the next is tried.
+// claimIn takes the best claimable execution of one lane. One at its reclaim cap ends as failed, and the next is tried;
+// one that cannot be read is passed over, so that it does not stand in the way of the others.
 func (w *Writer) claimIn(now messages.TimestampMs, lane messages.LaneID, r *claimRequest) (*claimed, error) {
+	d := &r.demand
 	for {
-		best, err := w.bestCandidate(lane, &r.demand, now)
+		best, err := w.bestCandidate(lane, d, now)
 		if best == nil || err != nil {
 			return nil, err
 		}
-		x, err := w.loadCandidate(best.rowid)
-		if err != nil {
-			return nil, err
+		changes := w.conn.TotalChanges()
+		c, err := w.claimCandidate(best, r, now)
+		if w.unreadable(err, changes) {
+			d = d.without(best.rowid)
+			continue
 		}
-		if !best.reclaim {
-			return w.start(x, r, now)
-		}
-		c, err := w.reclaim(x, r, now)
 		if c != nil || err != nil {
 			return c, err
 		}
 	}
 }
 
+func (w *Writer) claimCandidate(best *candidate, r *claimRequest, now messages.TimestampMs) (*claimed, error) {
+	x, err := w.loadCandidate(best.rowid)
+	if err != nil {
+		return nil, err
+	}
+	if best.reclaim {
+		return w.reclaim(x, r, now)
+	}
+	return w.start(x, r, now)
+}
+
+// unreadable reports whether a claim failed for nothing but what is stored of the execution, before it wrote anything.
+// Reading that execution says so; the job index_reconciler reports it.
+func (w *Writer) unreadable(err error, changes int64) bool {
+	return errors.Is(err, messages.ErrCorruption) && w.conn.TotalChanges() == changes
+}
+
 // claimOffered takes an execution that has become claimable in this message, if it still is and suits the worker. It
 // asks less of the rows than the queue does: whatever else is claimable, the waiting worker could not run it.
 func (w *Writer) claimOffered(offered *execution, r *claimRequest, now messages.TimestampMs) (*claimed, error) {
+	changes := w.conn.TotalChanges()
+	c, err := w.claimRow(offered, r, now)
+	if w.unreadable(err, changes) {
+		return nil, nil //nolint:nilnil // Nobody can run it.
+	}
+	return c, err
+}
+
+func (w *Writer) claimRow(offered *execution, r *claimRequest, now messages.TimestampMs) (*claimed, error) {
 	x, err := w.loadCandidate(offered.rowid)
 	if x == nil || err != nil {
 		return nil, err
@@ -175,6 +202,8 @@ func (w *Writer) start(x *execution, r *claimRequest, now messages.TimestampMs) 
 	}
 	if kind != messages.HandleResumed || a.raw.text("attempt_id") == "" {
 		a.raw.setText("attempt_id", uuidText(w.source.UUID()))
+	} else if _, err := a.id(); err != nil {
+		return nil, err
 	}
 	c, err := w.take(x, a, highest+1, kind, r, now)
 	if c == nil || err != nil {
@@ -281,9 +310,9 @@ func policyNumber(policy, key string) int64 {
 }
 
 func newClaimed(x *execution, a *attempt, kind messages.HandleKind, r *claimRequest) (*claimed, error) {
-	attemptID, err := messages.ParseAttemptID(a.raw.text("attempt_id"))
+	attemptID, err := a.id()
 	if err != nil {
-		return nil, messages.CorruptionError("attempt", "attempt_id: %v", err)
+		return nil, err
 	}
 	leaseID, err := messages.ParseLeaseID(a.leaseID())
 	if err != nil {

@@ -14,6 +14,14 @@ type demand struct {
 	capabilities []string // sorted
 	kinds        []string // empty: any
 	namespace    string   // "": any
+	skip         []int64  // rows that turned out to be unreadable
+}
+
+// without is the demand that passes over one more row.
+func (d *demand) without(rowid int64) *demand {
+	other := *d
+	other.skip = append(slices.Clone(d.skip), rowid)
+	return &other
 }
 
 // candidate is the head of the queue as one claim sees it.
@@ -171,14 +179,14 @@ func (w *Writer) headOf(q queue, lane messages.LaneID, d *demand, now messages.T
 			return best, err
 		}
 		class = head.class
-		switch d.accepts(class) {
-		case rejected:
+		acceptance := d.accepts(class)
+		if acceptance == rejected {
 			continue
-		case undecided:
+		}
+		if acceptance == undecided || slices.Contains(d.skip, head.rowid) {
 			if head, err = w.firstCapable(q, lane, class, d, now); err != nil {
 				return nil, err
 			}
-		case accepted:
 		}
 		if head != nil && (best == nil || head.before(best)) {
 			best = head
@@ -194,7 +202,8 @@ func (w *Writer) nextClass(
 	return head, err
 }
 
-// firstCapable looks at the rows of a class whose required capabilities are not in the class, in order.
+// firstCapable looks at the rows of a class one by one, in order: their required capabilities are not in the class, or its
+// first row cannot be read.
 func (w *Writer) firstCapable(
 	q queue, lane messages.LaneID, class string, d *demand, now messages.TimestampMs,
 ) (found *candidate, err error) {
@@ -205,7 +214,7 @@ func (w *Writer) firstCapable(
 		if err != nil {
 			return err
 		}
-		if capable {
+		if capable && !slices.Contains(d.skip, c.rowid) {
 			found = c
 			return errEnough
 		}
