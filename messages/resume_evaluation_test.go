@@ -34,7 +34,8 @@ func TestResumeCondition_Met(t *testing.T) {
 		"all and timeout": {messages.AllOfConditions(messages.SingleAny("k"), messages.TimeoutOnly()), []messages.AcceptedSignal{x, x}, 0},
 		"two of one waitpoint": {
 			messages.AllOfConditions(messages.SingleByName("k", "x"), messages.SingleByName("k", "y")),
-			[]messages.AcceptedSignal{x, on("k", "x"), on("k", "y")}, 3,
+			[]messages.AcceptedSignal{x, on("k", "x"), on("k", "y")},
+			3,
 		},
 		"one for two": {
 			messages.AllOfConditions(messages.SingleByName("k", "x"), messages.SingleAny("k")), []messages.AcceptedSignal{x}, 1,
@@ -46,28 +47,32 @@ func TestResumeCondition_Met(t *testing.T) {
 			messages.Count(2, messages.DistinctSources, nil, "k"),
 			[]messages.AcceptedSignal{
 				on("k", "", "user", "alice"), on("k", "", "user", "alice"), on("l", "", "user", "carol"), on("k", "", "user", "bob"),
-			}, 4,
+			},
+			4,
 		},
 		"sources without a name are one": {
 			messages.Count(2, messages.DistinctSources, nil, "k"), []messages.AcceptedSignal{on("k", ""), on("k", "")}, 0,
 		},
 		"the parts of a source": {
 			messages.Count(2, messages.DistinctSources, nil, "k"),
-			[]messages.AcceptedSignal{on("k", "", "a", "bc"), on("k", "", "ab", "c")}, 2,
+			[]messages.AcceptedSignal{on("k", "", "a", "bc"), on("k", "", "ab", "c")},
+			2,
 		},
 		"signals": {
 			messages.Count(2, messages.DistinctSignals, nil, "k"), []messages.AcceptedSignal{x, x, on("k", "x")}, 3,
 		},
 		"waitpoints": {
 			messages.Count(2, messages.DistinctWaitpoints, nil, "a", "b"),
-			[]messages.AcceptedSignal{on("a", ""), on("a", ""), on("b", "")}, 3,
+			[]messages.AcceptedSignal{on("a", ""), on("a", ""), on("b", "")},
+			3,
 		},
 		"a waitpoint named twice": {
 			messages.Count(2, messages.DistinctWaitpoints, nil, "a", "a"), []messages.AcceptedSignal{on("a", ""), on("a", "")}, 0,
 		},
 		"signals of a name": {
 			messages.Count(1, messages.DistinctSignals, messages.SignalNamed("approve"), "k"),
-			[]messages.AcceptedSignal{on("k", "reject"), on("k", "approve")}, 2,
+			[]messages.AcceptedSignal{on("k", "reject"), on("k", "approve")},
+			2,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
