@@ -8,7 +8,8 @@
 // [Open] starts the engine on a database, which it creates when it is not there. [Backend.CreateExecution] registers a
 // piece of work in a lane. A worker takes it with [Backend.ClaimWait], which waits for work without polling, keeps it with
 // [Backend.Renew] while it runs, and ends it with [Backend.Complete] or [Backend.Fail]; a failure is tried again as the
-// execution's retry policy says. A worker that dies loses its lease, and the next claim takes its execution over.
+// execution's retry policy says. [Backend.Delay] and [Backend.WaitChildren] park it. A worker that dies loses its lease,
+// and the next claim takes its execution over; see docs/executions.md.
 //
 // [Backend.SubmitFlow] makes a DAG at once; [Backend.CreateFlow], [Backend.AddExecutionToFlow],
 // [Backend.StageDependencyEdge] and [Backend.ApplyDependencyToChild] make it step by step: an execution waits until those

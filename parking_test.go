@@ -121,6 +121,37 @@ func TestSpec03_S62_ADelayWakesAWaitingClaim(t *testing.T) {
 	})
 }
 
+func TestSpec03_S62_TheDeadlineOfAParkedExecutionPasses(t *testing.T) {
+	t.Parallel()
+	for name, park := range map[string]func(*engine, messages.Handle) error{
+		"delayed": func(e *engine, handle messages.Handle) error {
+			return e.Delay(e.t.Context(), handle, e.now()+10_000)
+		},
+		"waiting for children": func(e *engine, handle messages.Handle) error {
+			return e.WaitChildren(e.t.Context(), handle)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := open(t)
+				id := e.created(
+					func(a *messages.CreateExecutionArgs) { a.ExecutionDeadlineAt = e.now() + 5000 },
+					withPolicy(func(p *messages.ExecutionPolicy) {
+						p.TimeoutPolicy = &messages.TimeoutPolicy{AttemptTimeout: time.Second}
+					}))
+				require.NoError(t, park(e, e.claimed()))
+				parked := e.vector(id)
+				e.advance(5*time.Second - time.Millisecond)
+				require.Equal(t, parked, e.vector(id), "an attempt that does not run does not time out")
+				e.advance(time.Millisecond)
+				require.Equal(t, "terminal unowned not_applicable expired attempt_terminal NULL", e.vector(id))
+				require.Equal(t, "expired", e.completions(id))
+				require.Equal(t, "acquired revoked", e.leaseEvents(id), "no lease was held any more")
+			})
+		})
+	}
+}
+
 func TestSpec03_S63_WaitChildrenWithoutEdges(t *testing.T) {
 	t.Parallel()
 	g := open(t).newFlow()
@@ -228,6 +259,7 @@ func TestSpec03_S64_AChildThatFailsSkipsTheWaitingParent(t *testing.T) {
 	require.Equal(t, "skipped", g.attempt(parent, 0, "outcome"))
 	require.Equal(t, "skipped", g.completions(parent))
 	require.Equal(t, "acquired revoked", g.leaseEvents(parent), "the lease was given back before")
+	require.Equal(t, messages.StreamDependencyImpossible, g.frames(parent, 0).ClosedReason)
 	require.Equal(t, "0 1 0 1 impossible", g.group(parent))
 }
 

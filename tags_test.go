@@ -187,8 +187,10 @@ func TestValidation_Tags(t *testing.T) {
 		}),
 		invalid("nobody's tag", "execution_id: must not be empty",
 			func() error { return g.setTag(messages.ExecutionID{}, "a.b", "") }),
-		{"the key comes first", func() error { return g.setTag(messages.ExecutionID{}, "a", "") }, messages.ErrInvalidTagKey,
-			`invalid tag key: "a" (must match ^[a-z][a-z0-9_]*\.[a-z0-9_][a-z0-9_.]*$)`},
+		{
+			"the key comes first", func() error { return g.setTag(messages.ExecutionID{}, "a", "") }, messages.ErrInvalidTagKey,
+			`invalid tag key: "a" (must match ^[a-z][a-z0-9_]*\.[a-z0-9_][a-z0-9_.]*$)`,
+		},
 		invalid("nobody's tag to read", "execution_id: must not be empty", func() error {
 			_, err := g.GetExecutionTag(t.Context(), messages.ExecutionID{}, "a.b")
 			return err

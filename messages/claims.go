@@ -32,7 +32,7 @@ func (a ClaimArgs) Validate() error {
 		a.Capabilities.Validate(),
 		a.Policy.WorkerID.Validate(),
 		a.Policy.WorkerInstanceID.Validate(),
-		validateTTL("lease_ttl_ms", a.Policy.LeaseTTL),
+		validateLeaseTTL(a.Policy.LeaseTTL),
 		validateDuration("max_wait_ms", a.Policy.MaxWait),
 	)
 }
@@ -62,7 +62,7 @@ func (a ClaimNextArgs) Validate() error {
 		a.WorkerID.Validate(),
 		a.WorkerInstanceID.Validate(),
 		a.WorkerCapabilities.Validate(),
-		validateTTL("lease_ttl_ms", a.LeaseTTL),
+		validateLeaseTTL(a.LeaseTTL),
 		validateKinds(a.Kinds),
 		a.validateNamespace(),
 		validateDuration("attempt_timeout_ms", a.AttemptTimeout),
@@ -103,10 +103,10 @@ func validateKinds(kinds []string) *Error {
 	return nil
 }
 
-// validateTTL demands a positive duration. No time.Duration, 292 years at most, makes a time of a clock overflow.
-func validateTTL(field string, ttl time.Duration) *Error {
+// validateLeaseTTL demands a positive duration. No time.Duration, 292 years at most, makes a time of a clock overflow.
+func validateLeaseTTL(ttl time.Duration) *Error {
 	if ttl <= 0 {
-		return InvalidField(field, mustBePositive)
+		return InvalidField("lease_ttl_ms", mustBePositive)
 	}
 	return nil
 }
@@ -183,7 +183,7 @@ func (a RenewArgs) Validate() error {
 	if err != nil {
 		return err
 	}
-	return firstError(validateTTL("lease_ttl_ms", payload.LeaseTTL))
+	return firstError(validateLeaseTTL(payload.LeaseTTL))
 }
 
 // LeaseRenewal is the lease after a renewal.

@@ -53,7 +53,7 @@ func (a RenewLeaseArgs) Validate() error {
 	return firstError(
 		validateExecutionID("execution_id", a.ExecutionID),
 		validateFence(a.Fence, SourceLeaseHolder),
-		validateTTL("lease_ttl_ms", a.LeaseTTL),
+		validateLeaseTTL(a.LeaseTTL),
 		validateDuration("lease_history_grace_ms", a.LeaseHistoryGrace),
 	)
 }

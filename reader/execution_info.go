@@ -62,7 +62,7 @@ func scanExecutionInfo(stmt *sqlite3.Stmt, info *messages.ExecutionInfo) (err er
 	}
 	info.LaneID = messages.LaneID(stmt.ColumnText(1))
 	priority := stmt.ColumnInt64(2)
-	if priority != int64(int32(priority)) { //nolint:gosec // Whether it fits is the question.
+	if priority < math.MinInt32 || priority > math.MaxInt32 {
 		return messages.CorruptionError(executionContext, "priority: %d is out of range", priority)
 	}
 	info.Priority = int32(priority)
