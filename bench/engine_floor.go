@@ -31,6 +31,7 @@ const (
 	floorCreate floorOperation = iota
 	floorClaim
 	floorComplete
+	floorAppend
 )
 
 type floorRequest struct {
@@ -129,6 +130,8 @@ func (f *floor) apply(r *floorRequest) (err error) {
 		return err
 	case floorComplete:
 		return f.db.complete(r.id)
+	case floorAppend:
+		return f.db.appendFrame(r.id, r.job)
 	}
 	return nil
 }

@@ -40,6 +40,9 @@ type floorDB struct {
 	finishExecution, finishAttempt, insertEvent          *sqlite3.Stmt
 	begin, commit, savepoint, release, rollbackTo        *sqlite3.Stmt
 
+	insertFrame *sqlite3.Stmt
+	fields      []byte
+
 	statements []*sqlite3.Stmt // All of them.
 }
 
@@ -53,7 +56,7 @@ func openFloorDB(path, synchronous string) (*floorDB, error) {
 	if err := conn.Exec(pragmas + synchronous); err != nil {
 		return d, err
 	}
-	if err := conn.Exec(floorSchema); err != nil {
+	if err := conn.Exec(floorSchema + floorFrameSchema); err != nil {
 		return d, err
 	}
 	return d, d.prepare()
@@ -72,6 +75,7 @@ func (d *floorDB) prepare() error {
 		{&d.finishExecution, "UPDATE e SET state = 'terminal' WHERE id = ?"},
 		{&d.finishAttempt, "UPDATE a SET outcome = 'success' WHERE id = ? AND idx = 0"},
 		{&d.insertEvent, "INSERT INTO o (id, outcome, at) VALUES (?, 'success', ?)"},
+		{&d.insertFrame, insertFrameSQL},
 		{&d.begin, "BEGIN IMMEDIATE"},
 		{&d.commit, "COMMIT"},
 		{&d.savepoint, "SAVEPOINT s"},

@@ -37,9 +37,12 @@ func writeReport(w io.Writer, o options, results []Result) error {
 	for _, phase := range inOrder(good, func(r Result) string { return r.Phase }) {
 		rows := slices.DeleteFunc(slices.Clone(good), func(r Result) bool { return r.Phase != phase })
 		fmt.Fprintf(&text, "\n%s\n\n", phase)
-		if phase == "latency" {
+		switch phase {
+		case "latency":
 			latencyTable(rows).write(&text)
-		} else {
+		case "tail":
+			tailTable(rows).write(&text)
+		default:
 			rateTable(rows).write(&text)
 		}
 	}
@@ -92,6 +95,29 @@ func latencyTable(results []Result) table {
 			side, spread(each(rows, half), span), ratio(results, sides[0], side, half), span(percentile(completed, 99)),
 			span(percentile(call, 50)), span(percentile(start, 50)),
 			optional(each(rows, func(r Result) float64 { return r.Cost.Syncs })), fmt.Sprint(len(completed)),
+		})
+	}
+	return t
+}
+
+// tailTable compares the time from an append's return to the tail's return with one commit of the floor.
+func tailTable(results []Result) table {
+	half := func(r Result) float64 { return percentile(r.Completed, 50) }
+	sides := inOrder(results, func(r Result) string { return r.Side })
+	t := table{{
+		"", "append returned to tail returned (floor: one commit), p50", sides[0] + " / this", "its p99", "append, p50",
+		"fsyncs/append", "samples",
+	}}
+	for _, side := range sides {
+		rows := ofSide(results, side)
+		var call, completed []float64
+		for _, r := range rows {
+			call, completed = append(call, r.Call...), append(completed, r.Completed...)
+		}
+		t = append(t, []string{
+			side, spread(each(rows, half), span), ratio(results, sides[0], side, half), span(percentile(completed, 99)),
+			span(percentile(call, 50)), optional(each(rows, func(r Result) float64 { return r.Cost.Syncs })),
+			fmt.Sprint(len(completed)),
 		})
 	}
 	return t

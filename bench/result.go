@@ -3,7 +3,7 @@ package main
 // Result is one measured phase of one cell, and one line of the JSON file.
 type Result struct {
 	Scenario    string `json:"scenario"`
-	Phase       string `json:"phase"` // enqueue, drain, overlap, latency, claim_next, claim.
+	Phase       string `json:"phase"` // enqueue, drain, overlap, latency, claim_next, claim, append, tail.
 	Side        string `json:"side"`
 	Engine      string `json:"engine"`
 	Version     string `json:"version,omitempty"`
@@ -23,7 +23,8 @@ type Result struct {
 
 	Cost Cost `json:"cost"`
 
-	// Microseconds of each sample of the latency scenario.
+	// Microseconds of each sample of the latency scenario; of the tail phase, the appending call and, as the completion,
+	// its return to the return of the tail. On a floor, which has no tails, that is the commit once more.
 	Call      []float64 `json:"call_us,omitempty"`       // The enqueueing call.
 	Start     []float64 `json:"start_us,omitempty"`      // Its return to the start of the handler.
 	Completed []float64 `json:"completion_us,omitempty"` // Its beginning to the observable completion.

@@ -42,6 +42,7 @@ func scenarios() []scenario {
 		{"ahead", "claims behind executions that the worker may not run, and with none", fewJobs, aheadSides, ahead},
 		{"finished", "s1b in a file of finished executions, and in an empty one", manyJobs, finishedSides, s1b},
 		{"submit", "one caller that builds a flow: at once, and call by call", fewJobs, submitSides, submit},
+		{"streams", "appends to streams, and waiting readers of 1,000 streams", manyJobs, streamsSides, streams},
 	}
 }
 
