@@ -33,9 +33,17 @@ func (w *Writer) fence(
 	return h, false, h.live(now)
 }
 
-// openHandle makes the checks 1 to 4 of the fence: the handle is ours, of a live kind, and of the current attempt. The
-// execution is nil when its row is gone.
+// openHandle makes the checks 1 to 4 of the fence and loads the execution, which is nil when its row is gone.
 func (w *Writer) openHandle(handle messages.Handle) (held, error) {
+	h, err := w.openAttempt(handle)
+	if err == nil {
+		h.execution, err = w.loadExecution(h.payload.ExecutionID)
+	}
+	return h, err
+}
+
+// openAttempt makes the checks 1 to 4: the handle is ours, of a live kind, and of the current attempt.
+func (w *Writer) openAttempt(handle messages.Handle) (held, error) {
 	payload, err := messages.OpenHandle(handle)
 	if err != nil {
 		return held{}, err
@@ -53,8 +61,7 @@ func (w *Writer) openHandle(handle messages.Handle) (held, error) {
 		return h, err
 	}
 	h.attempt = current
-	h.execution, err = w.loadExecution(id)
-	return h, err
+	return h, nil
 }
 
 // term is what a caller says about its term of ownership.

@@ -31,8 +31,11 @@ func (s *statement) ofStream(o *stream) *statement {
 // attempt stay as they are.
 func (w *Writer) appendFrame(now messages.TimestampMs, args messages.AppendFrameArgs) (messages.AppendFrameOutcome, error) {
 	var outcome messages.AppendFrameOutcome
-	h, err := w.openHandle(args.Handle)
+	h, err := w.openAttempt(args.Handle)
 	if err != nil {
+		return outcome, err
+	}
+	if h.execution, err = w.glanceAt(h.payload.ExecutionID); err != nil {
 		return outcome, err
 	}
 	if err := h.mayAppend(now); err != nil {
@@ -56,6 +59,27 @@ func (w *Writer) appendFrame(now messages.TimestampMs, args messages.AppendFrame
 	outcome.FrameCount = uint64(o.kept + o.live) //nolint:gosec // Counts of rows.
 	w.batch.appended(h.payload, f.mode)
 	return outcome, nil
+}
+
+// glanceSQL is served by ff_exec_core_execution_idx. Appends are frequent and look at little of the row.
+const glanceSQL = `
+SELECT lifecycle_phase, ownership_state, policy
+  FROM ff_exec_core
+ WHERE execution_id = ?1
+   AND partition_key = ?2`
+
+// glanceAt reads what an append looks at of an execution, nil when there is none. It is not to be stored.
+func (w *Writer) glanceAt(id messages.ExecutionID) (*execution, error) {
+	x := &execution{id: id, uuid: id.UUID(), partition: id.PartitionIndex()}
+	s := w.prepare(glanceSQL).blob(1, x.uuid[:]).int(2, int64(x.partition))
+	found, err := s.one(func() {
+		x.phase, x.ownership = s.columnLiteral(0), s.columnLiteral(1)
+		x.policy = string(s.stmt.ColumnRawText(2))
+	})
+	if !found || err != nil {
+		return nil, err
+	}
+	return x, nil
 }
 
 // mayAppend makes the checks of an append behind those of the handle.
