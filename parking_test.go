@@ -295,3 +295,36 @@ func TestSpec03_S64_NoChildIsMissed(t *testing.T) {
 		require.NoError(t, g.Complete(t.Context(), g.continues(handle), nil))
 	}
 }
+
+func TestSpec03_S64_AGroupThatFiredBeforeTheFirstClaimFiresAgain(t *testing.T) {
+	t.Parallel()
+	for name, policy := range map[string]messages.EdgeDependencyPolicy{
+		"all of":                   {Kind: messages.AllOf},
+		"any of":                   anyOf(messages.LetRun),
+		"any of, cancel remaining": anyOf(messages.CancelRemaining),
+		"a quorum":                 quorum(2, messages.CancelRemaining),
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := open(t).newFlow()
+			upstreams, child := g.fanIn(2, policy)
+			handles := g.claimAll(upstreams)
+			if policy == anyOf(messages.CancelRemaining) {
+				handles = handles[:1] // The other one is cancelled.
+			}
+			g.end(true, handles...)
+			claimed, handle := g.claimedExecution()
+			require.Equal(t, child, claimed)
+			require.NoError(t, g.WaitChildren(t.Context(), handle))
+			require.Equal(t, interruptedVector, g.vector(child), "nothing is left to wait for")
+			again := g.continues(handle)
+
+			// A further upstream makes it wait once more.
+			later := g.member()
+			g.edge(later, child)
+			require.NoError(t, g.WaitChildren(t.Context(), again))
+			require.Equal(t, waitingChildrenVector, g.vector(child))
+			g.drive(later, true)
+			require.Equal(t, interruptedVector, g.vector(child))
+		})
+	}
+}
