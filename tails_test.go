@@ -294,6 +294,18 @@ func TestSpec03_S81_TheEndOfAnAttempt(t *testing.T) {
 			parked.ended(messages.StreamDependencyImpossible, g.now())
 		})
 	})
+	for name, retries := range map[string]*messages.RetryPolicy{"a timeout": nil, "a timeout with a retry": {MaxRetries: 1}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := open(t)
+				id := e.created(timingOut(10*time.Second, retries))
+				e.claimed()
+				parked := e.tailing(t.Context(), tail(id, time.Minute))
+				e.clock.Advance(10 * time.Second)
+				parked.ended(messages.StreamExpired, e.now())
+			})
+		})
+	}
 	t.Run("another program", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			e := open(t)

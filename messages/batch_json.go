@@ -55,16 +55,9 @@ var batched = func() map[string]reflect.Type {
 		WaitChildrenArgs{},
 		SetExecutionTagArgs{},
 		SetFlowTagArgs{},
-		CreateExecutionArgs{}, ClaimArgs{}, ClaimNextArgs{}, RenewArgs{}, ProgressArgs{}, CompleteArgs{}, FailArgs{},
-		CancelArgs{}, CancelExecutionArgs{}, ChangePriorityArgs{}, ReplayExecutionArgs{}, RevokeLeaseArgs{},
-		CancelFlowHeaderArgs{}, AckCancelMemberArgs{}, ProjectFlowSummaryArgs{},
-		CancelFlowHeaderArgs{}, AckCancelMemberArgs{},
-		PromoteDelayedArgs{}, ExpireExecutionArgs{}, MarkLeaseExpiredIfDueArgs{},
-		RenewLeaseArgs{}, CompleteExecutionArgs{}, FailExecutionArgs{},
-		CreateFlowArgs{}, AddExecutionToFlowArgs{}, StageDependencyEdgeArgs{}, ApplyDependencyToChildArgs{},
-		CancelFlowArgs{}, SetEdgeGroupPolicyArgs{}, DrainSiblingCancelGroupArgs{}, ReconcileSiblingCancelGroupArgs{},
-		ResolveDependencyArgs{}, CompletionPayload{},
-		SubmitFlowArgs{}, DelayArgs{}, WaitChildrenArgs{}, SetExecutionTagArgs{}, SetFlowTagArgs{},
+		PromoteDelayedArgs{},
+		ExpireExecutionArgs{},
+		MarkLeaseExpiredIfDueArgs{},
 	} {
 		types[m.Method()] = reflect.TypeOf(m)
 	}
