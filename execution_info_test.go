@@ -122,6 +122,35 @@ func TestSpec03_S85_InfoOfOtherLiterals(t *testing.T) {
 	}
 }
 
+// TestSpec03_S85_TheOutcomeOfEndsOfOtherPrograms has ends that are told by one column or another, the first of which counts.
+func TestSpec03_S85_TheOutcomeOfEndsOfOtherPrograms(t *testing.T) {
+	t.Parallel()
+	e := open(t)
+	id, _ := e.seededLease()
+	for _, test := range []struct {
+		phase, public, stamped, attempt string
+		want                            messages.TerminalOutcome
+	}{
+		{"active", "completed", `"success"`, "'success'", messages.OutcomeNone},
+		{"terminal", "failed", `"skipped"`, "'success'", messages.OutcomeSkipped},
+		{"terminal", "failed", `"failure"`, "NULL", messages.OutcomeFailed},
+		{"cancelled", "completed", `"none"`, "'success'", messages.OutcomeCancelled},
+		{"terminal", "cancelled", `null`, "'failure'", messages.OutcomeFailed},
+		{"completed", "failed", `""`, "'completed'", messages.OutcomeSuccess},
+		{"terminal", "expired", `""`, "'interrupted'", messages.OutcomeExpired},
+		{"terminal", "completed", `""`, "NULL", messages.OutcomeSuccess},
+		{"terminal", "waiting", `""`, "NULL", messages.OutcomeNone},
+	} {
+		e.patch(id, "lifecycle_phase = '"+test.phase+"', public_state = '"+test.public+
+			`', raw_fields = '{"terminal_outcome": `+test.stamped+`}'`)
+		e.patchAttempt(id, 0, "outcome = "+test.attempt)
+		require.Equal(t, test.want, e.info(id).StateVector.TerminalOutcome, "%+v", test)
+	}
+	e.patch(id, `raw_fields = '{"terminal_outcome": "bogus"}'`)
+	_, err := e.ReadExecutionInfo(t.Context(), id)
+	requireDetail(t, err, messages.ErrCorruption, "exec_core: terminal_outcome: 'bogus' is not a known value")
+}
+
 func TestSpec03_S86_InfoOfASeededRow(t *testing.T) {
 	t.Parallel()
 	e := open(t)
