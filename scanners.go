@@ -61,3 +61,11 @@ func (b *Backend) MarkLeaseExpiredIfDue(
 ) (messages.MarkLeaseExpiredIfDueResult, error) {
 	return call[messages.MarkLeaseExpiredIfDueResult](ctx, b, messages.MarkLeaseExpiredIfDueArgs{ExecutionID: id})
 }
+
+// TrimRetention deletes executions of one lane that ended at least the retention period ago, or as long ago as their policy
+// says, with all that is stored of them; the oldest first, up to the batch size. It returns how many: call again while that
+// is the batch size. The job retention_trimmer does so by itself. An execution stays whose cascade has not run, or on which
+// one depends that has not ended. A subscriber that is so far behind misses the events that are gone.
+func (b *Backend) TrimRetention(ctx context.Context, args messages.TrimRetentionArgs) (uint32, error) {
+	return call[uint32](ctx, b, args)
+}

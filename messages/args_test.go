@@ -47,6 +47,7 @@ func TestMessage_Methods(t *testing.T) {
 		"promote_delayed":           messages.PromoteDelayedArgs{},
 		"expire_execution":          messages.ExpireExecutionArgs{},
 		"mark_lease_expired_if_due": messages.MarkLeaseExpiredIfDueArgs{},
+		"trim_retention":            messages.TrimRetentionArgs{},
 	}
 	reads := map[string]messages.Message{
 		"cancel_flow_request":        messages.CancelFlowRequestArgs{}, // It is several mutations.

@@ -1,5 +1,10 @@
 package messages
 
+import (
+	"encoding/json"
+	"time"
+)
+
 // reasonJSON is the one field of an already_satisfied.
 type reasonJSON struct {
 	Reason string `json:"reason"`
@@ -65,5 +70,28 @@ func (r *ExpireExecutionResult) UnmarshalJSON(text []byte) error {
 	if fields.NextAttemptIndex != nil {
 		r.NextAttemptIndex = *fields.NextAttemptIndex
 	}
+	return nil
+}
+
+type trimRetentionFields TrimRetentionArgs
+
+type trimRetentionJSON struct {
+	trimRetentionFields
+	Retention millis `json:"retention_ms"`
+}
+
+// MarshalJSON leaves out what is unset.
+func (a TrimRetentionArgs) MarshalJSON() ([]byte, error) {
+	return json.Marshal(trimRetentionJSON{trimRetentionFields(a), millis(a.Retention)})
+}
+
+// UnmarshalJSON reads the arguments.
+func (a *TrimRetentionArgs) UnmarshalJSON(text []byte) error {
+	var wire trimRetentionJSON
+	if err := json.Unmarshal(text, &wire); err != nil {
+		return err
+	}
+	*a = TrimRetentionArgs(wire.trimRetentionFields)
+	a.Retention = time.Duration(wire.Retention)
 	return nil
 }

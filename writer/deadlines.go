@@ -225,5 +225,10 @@ func (w *Writer) firstPlace(j jobID) place {
 	if j == leaseExpiry {
 		return place{key: w.deadlines.leasesSeen, number: math.MaxInt64}
 	}
-	return place{key: math.MinInt64, number: math.MinInt64}
+	return firstOf(0)
+}
+
+// firstOf is where a group begins.
+func firstOf(group int64) place {
+	return place{group: group, key: math.MinInt64, number: math.MinInt64}
 }

@@ -87,6 +87,8 @@ func (w *Writer) dispatch(now messages.TimestampMs, m messages.Mutation) (messag
 		return w.expireExecution(now, args)
 	case messages.MarkLeaseExpiredIfDueArgs:
 		return w.markLeaseExpired(now, args)
+	case messages.TrimRetentionArgs:
+		return w.trimRetention(now, args)
 	default:
 		return nil, messages.BugError(fmt.Sprintf("no operation for %s", m.Method()))
 	}

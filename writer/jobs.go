@@ -17,6 +17,8 @@ const (
 	grantReaper
 	delayedPromoter
 	streamSweep
+	retentionTrimmer
+	storeMaintenance
 	jobCount
 )
 
@@ -61,6 +63,14 @@ var jobs = [jobCount]job{
 	streamSweep: {
 		messages.ScannerStreamSweep, 50,
 		nextSweepSQL, due(idleStreamsSQL), (*Writer).sweepStream,
+	},
+	retentionTrimmer: {
+		messages.ScannerRetentionTrimmer, 20,
+		"", (*Writer).longEnded, onExecution((*Writer).trimExecution),
+	},
+	storeMaintenance: {
+		messages.ScannerStoreMaintenance, 1,
+		"", (*Writer).hasExpiredKeys, (*Writer).deleteExpiredKeys,
 	},
 }
 

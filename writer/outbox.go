@@ -8,8 +8,8 @@ import (
 
 const insertCompletionSQL = `
 INSERT INTO ff_completion_event (partition_key, execution_id, flow_id, outcome, namespace, instance_tag,
-                                 occurred_at_ms, committed_at_ms, dispatched_at_ms)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)`
+                                 occurred_at_ms, committed_at_ms, dispatched_at_ms, execution_created_at_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`
 
 // emitCompletion writes the completion event of an end that occurred at the given time and queues its cascade. An
 // execution without a flow has nothing to cascade, so its event counts as dispatched.
@@ -26,6 +26,7 @@ func (w *Writer) emitCompletion(x *execution, outcome string, occurred, now mess
 		textPointer(6, scope.instanceTag).
 		int(7, int64(occurred)).
 		int(8, int64(now)).
+		int(10, x.createdAt).
 		exec()
 	if err != nil {
 		return err
@@ -49,8 +50,8 @@ func (w *Writer) emitCompletion(x *execution, outcome string, occurred, now mess
 
 const insertLeaseEventSQL = `
 INSERT INTO ff_lease_event (execution_id, lease_id, event_type, occurred_at_ms, partition_key, namespace, instance_tag,
-                            worker_instance_id, revoked_by, attempt_index, lease_epoch)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`
+                            worker_instance_id, revoked_by, attempt_index, lease_epoch, execution_created_at_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`
 
 // leaseEvent is one change of a lease for the outbox.
 type leaseEvent struct {
@@ -87,6 +88,7 @@ func (w *Writer) emitLease(x *execution, e *leaseEvent, occurred messages.Timest
 		textOrNull(9, e.revokedBy).
 		instant(10, e.index).
 		instant(11, e.epoch).
+		int(12, x.createdAt).
 		exec()
 	if err != nil {
 		return err

@@ -156,6 +156,23 @@ func everyStatement(t *testing.T) map[string]bool {
 		SELECT partition_key, x'01', execution_id, '', '', 1 FROM ff_exec_core`)
 	m.must(messages.CompleteArgs{Handle: handle})
 	note(m)
+
+	m = newMachine(t)
+	m.must(messages.CreateFlowArgs{FlowID: flow, Namespace: "default"})
+	member := create(1)
+	member.IdempotencyKey = "once"
+	m.must(member)
+	m.must(messages.AddExecutionToFlowArgs{FlowID: flow, ExecutionID: member.ExecutionID})
+	m.must(messages.CompleteArgs{Handle: m.claimed()})
+	waiting := create(2)
+	waiting.IdempotencyKey = "twice"
+	m.must(waiting)
+	m.now += messages.TimestampMs(messages.DefaultRetention.Milliseconds())
+	require.NoError(t, m.Begin())
+	m.RunDue(m.now)
+	require.NoError(t, m.Rollback())
+	m.must(messages.TrimRetentionArgs{LaneID: "default", BatchSize: 1})
+	note(m)
 	return used
 }
 

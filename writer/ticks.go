@@ -130,15 +130,20 @@ func (t *tick) note(what action, err error) {
 		t.report.Skipped++
 		t.left = true
 	case what == nothing:
-	default:
+	case what == changed:
 		t.report.Processed++
-		if what != changed {
-			if t.report.Actions == nil {
-				t.report.Actions = map[string]uint32{}
-			}
-			t.report.Actions[string(what)]++
-		}
+	default:
+		t.count(what, 1)
 	}
+}
+
+// count adds rows that were changed, by the name of what was done to them.
+func (t *tick) count(what action, n uint32) {
+	t.report.Processed += n
+	if t.report.Actions == nil {
+		t.report.Actions = map[string]uint32{}
+	}
+	t.report.Actions[string(what)] += n
 }
 
 // resumes is where the next tick begins: behind this one, if it ended at its bound.
