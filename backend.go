@@ -153,6 +153,7 @@ func (b *Backend) Capabilities() messages.Capabilities {
 			AckCancelMember:          true,
 			Prepare:                  true,
 			SubscribeLeaseHistory:    true,
+			ListExpiredLeases:        true,
 			SubscribeCompletion:      true,
 			StreamDurableSummary:     true,
 			StreamBestEffortLive:     true,

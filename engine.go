@@ -116,6 +116,14 @@ func (e *engine) read(ctx context.Context, message messages.Message) (messages.R
 		return e.tailStream(ctx, args)
 	case messages.StartScannersArgs:
 		return e.actors.StartScanners(ctx, args)
+	case messages.ListExpiredLeasesArgs:
+		if fault := e.actors.Fault(); fault != nil {
+			return nil, fault
+		}
+		if args.AsOf == 0 {
+			args.AsOf = messages.TimestampMs(e.clock.NowMs())
+		}
+		return e.reader.ListExpiredLeases(ctx, args)
 	case messages.StopScannersArgs:
 		return nil, e.actors.StopScanners(ctx)
 	case messages.RunScannerTickArgs:

@@ -69,3 +69,12 @@ func (b *Backend) MarkLeaseExpiredIfDue(
 func (b *Backend) TrimRetention(ctx context.Context, args messages.TrimRetentionArgs) (uint32, error) {
 	return call[uint32](ctx, b, args)
 }
+
+// ListExpiredLeases returns a page of the leases that have run out and were not taken over, marked or not, in the order in
+// which they ran out; those of one millisecond in the order of the texts of their execution ids. Cursor is nil when the
+// page is not full.
+func (b *Backend) ListExpiredLeases(
+	ctx context.Context, args messages.ListExpiredLeasesArgs,
+) (messages.ListExpiredLeasesResult, error) {
+	return call[messages.ListExpiredLeasesResult](ctx, b, args)
+}

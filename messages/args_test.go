@@ -72,6 +72,7 @@ func TestMessage_Methods(t *testing.T) {
 		"subscribe_lease_history":    messages.SubscribeLeaseHistoryArgs{},
 		"start_scanners":             messages.StartScannersArgs{},
 		"stop_scanners":              messages.StopScannersArgs{},
+		"list_expired_leases":        messages.ListExpiredLeasesArgs{},
 		"run_scanner_tick":           messages.RunScannerTickArgs{},
 		"shutdown_prepare":           messages.ShutdownPrepareArgs{},
 	}

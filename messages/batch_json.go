@@ -58,16 +58,7 @@ var batched = func() map[string]reflect.Type {
 		PromoteDelayedArgs{},
 		ExpireExecutionArgs{},
 		MarkLeaseExpiredIfDueArgs{},
-		CreateExecutionArgs{}, ClaimArgs{}, ClaimNextArgs{}, RenewArgs{}, ProgressArgs{}, CompleteArgs{}, FailArgs{},
-		CancelArgs{}, CancelExecutionArgs{}, ChangePriorityArgs{}, ReplayExecutionArgs{}, RevokeLeaseArgs{},
-		CancelFlowHeaderArgs{}, AckCancelMemberArgs{}, ProjectFlowSummaryArgs{},
-		CancelFlowHeaderArgs{}, AckCancelMemberArgs{},
-		PromoteDelayedArgs{}, ExpireExecutionArgs{}, MarkLeaseExpiredIfDueArgs{}, TrimRetentionArgs{},
-		RenewLeaseArgs{}, CompleteExecutionArgs{}, FailExecutionArgs{},
-		CreateFlowArgs{}, AddExecutionToFlowArgs{}, StageDependencyEdgeArgs{}, ApplyDependencyToChildArgs{},
-		CancelFlowArgs{}, SetEdgeGroupPolicyArgs{}, DrainSiblingCancelGroupArgs{}, ReconcileSiblingCancelGroupArgs{},
-		ResolveDependencyArgs{}, CompletionPayload{},
-		SubmitFlowArgs{}, DelayArgs{}, WaitChildrenArgs{}, SetExecutionTagArgs{}, SetFlowTagArgs{},
+		TrimRetentionArgs{},
 	} {
 		types[m.Method()] = reflect.TypeOf(m)
 	}
