@@ -122,7 +122,8 @@ func (b *Backend) handle(ctx context.Context, message messages.Message) (message
 		return b.cancelFlowRequest(ctx, args)
 	}
 	reply, err := b.engine.read(ctx, message)
-	if errors.Is(err, messages.ErrUnavailable) {
+	var refused *messages.Error
+	if errors.Is(err, messages.ErrUnavailable) && errors.As(err, &refused) && refused.Op != streamOps {
 		err = messages.UnavailableError(message.Method()) // Closed meanwhile, wherever that was noticed.
 	}
 	return reply, err

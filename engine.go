@@ -28,12 +28,13 @@ type engine struct {
 	writer   *writer.Writer
 	hubs     *subscribers.Hubs
 	tails    subscribers.Tails
+	gate     *streamGate
 	actors   *actors.Engine
 }
 
 // startEngine opens the database and starts the actors on it. On failure nothing stays open.
 func startEngine(ctx context.Context, location database.Location, o options) (*engine, error) {
-	e := &engine{options: o, clock: clock.NewMonotonic(o.clock)}
+	e := &engine{options: o, clock: clock.NewMonotonic(o.clock), gate: newStreamGate()}
 	var err error
 	e.database, err = database.Open(ctx, location, database.Settings{
 		PoolSize:    o.poolSize,
@@ -112,6 +113,8 @@ func (e *engine) read(ctx context.Context, message messages.Message) (messages.R
 		return nil, e.actors.WaitCascadeIdle(ctx)
 	case messages.WaitForFlowCancellationArgs:
 		return nil, e.waitForFlowCancellation(ctx, args)
+	case messages.ReadStreamArgs:
+		return e.readStream(ctx, args)
 	case messages.TailStreamArgs:
 		return e.tailStream(ctx, args)
 	case messages.StartScannersArgs:
@@ -129,7 +132,7 @@ func (e *engine) read(ctx context.Context, message messages.Message) (messages.R
 	case messages.RunScannerTickArgs:
 		return e.actors.RunScannerTick(ctx, args)
 	case messages.ShutdownPrepareArgs:
-		return nil, e.actors.ShutdownPrepare(ctx, args.Grace)
+		return nil, e.shutdownPrepare(ctx, args.Grace)
 	case messages.SubscribeCompletionArgs:
 		return e.hubs.Completions.Subscribe(ctx, args.Cursor, args.Filter)
 	case messages.SubscribeLeaseHistoryArgs:

@@ -30,9 +30,10 @@ func (b *Backend) RunScannerTick(
 	return call[messages.ScanReport](ctx, b, messages.RunScannerTickArgs{Name: name, Now: now})
 }
 
-// ShutdownPrepare quiesces the engine before the process goes away: the background jobs stop, and it waits for what is
-// under way, up to grace; 0 does not wait. Other methods keep working. ErrTimeout says that the grace period was too short.
-// A second call returns nil at once.
+// ShutdownPrepare quiesces the engine before the process goes away: the background jobs stop, tails of streams
+// return empty pages, further reads of streams get ErrUnavailable, and it waits for what is under way, up to grace; 0 does
+// not wait. Other methods keep working. ErrTimeout says that the grace period was too short. A second call returns nil at
+// once.
 func (b *Backend) ShutdownPrepare(ctx context.Context, grace time.Duration) error {
 	return run(ctx, b, messages.ShutdownPrepareArgs{Grace: grace})
 }

@@ -45,8 +45,25 @@ func (b *Backend) ReadSummary(
 	return call[*messages.SummaryDocument](ctx, b, messages.ReadSummaryArgs{ExecutionID: id, AttemptIndex: attempt})
 }
 
+func (e *engine) readStream(ctx context.Context, args messages.ReadStreamArgs) (messages.Reply, error) {
+	leave, err := e.gate.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if fault := e.actors.Fault(); fault != nil {
+		return nil, fault
+	}
+	return e.reader.Read(ctx, args)
+}
+
 // tailStream registers for wake-ups first, then reads, then waits: no commit is missed in between.
 func (e *engine) tailStream(ctx context.Context, args messages.TailStreamArgs) (messages.StreamFrames, error) {
+	leave, err := e.gate.enter()
+	if err != nil {
+		return messages.StreamFrames{}, err
+	}
+	defer leave()
 	tail := e.tails.Join(args.ExecutionID, args.AttemptIndex, args.Visibility)
 	defer e.tails.Leave(args.ExecutionID, tail)
 	var passed chan struct{}
@@ -63,6 +80,8 @@ func (e *engine) tailStream(ctx context.Context, args messages.TailStreamArgs) (
 		select {
 		case <-tail.Woken():
 		case <-passed:
+			return page, nil
+		case <-e.gate.shut:
 			return page, nil
 		case <-e.actors.Closing():
 			return page, nil

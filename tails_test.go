@@ -430,3 +430,82 @@ func TestTailStream_MissesNothing(t *testing.T) {
 	require.NoError(t, errors.Join(errs...))
 	e.consistent()
 }
+
+func TestSpec02_S42_StreamsAtAShutdown(t *testing.T) {
+	t.Parallel()
+	t.Run("those that wait leave", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			e := open(t)
+			id := e.created()
+			handle := e.claimed()
+			parked := make([]*tailing, 16)
+			for i := range parked {
+				parked[i] = e.tailing(t.Context(), tail(id, time.Hour))
+			}
+			require.NoError(t, e.ShutdownPrepare(t.Context(), 5*time.Second))
+			for _, p := range parked {
+				require.Equal(t, messages.StreamFrames{Frames: []messages.StreamFrame{}}, p.got())
+			}
+			for _, err := range []error{
+				e.tailing(t.Context(), tail(id, time.Hour)).err,
+				func() error {
+					_, err := e.ReadStream(t.Context(), messages.ReadStreamArgs{
+						ExecutionID: id, From: messages.StreamStart, To: messages.StreamEnd, Count: 1,
+					})
+					return err
+				}(),
+			} {
+				require.ErrorIs(t, err, messages.ErrUnavailable)
+				var refused *messages.Error
+				require.ErrorAs(t, err, &refused)
+				require.Equal(t, "stream_ops", refused.Op)
+			}
+			e.appended(handle, output("others work on"))
+			e.created()
+			e.claimed()
+			require.NoError(t, e.ShutdownPrepare(t.Context(), time.Second), "a second time")
+		})
+	})
+	prepare := func(e *engine, grace time.Duration) (result *error) {
+		result = new(error)
+		*result = errors.New("not answered")
+		go func() { *result = e.ShutdownPrepare(e.t.Context(), grace) }()
+		synctest.Wait()
+		return result
+	}
+	t.Run("those that go on are waited for", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			e := open(t)
+			var releases []func()
+			for range 4 {
+				release, err := ffsqlite.HoldStreams(e.Backend)
+				require.NoError(t, err)
+				releases = append(releases, release)
+			}
+			first, shared := prepare(e, 100*time.Millisecond), prepare(e, time.Hour)
+			e.clock.Advance(99 * time.Millisecond)
+			synctest.Wait()
+			require.EqualError(t, *first, "not answered")
+			e.clock.Advance(time.Millisecond)
+			synctest.Wait()
+			require.ErrorIs(t, *first, messages.ErrTimeout)
+			require.ErrorIs(t, *shared, messages.ErrTimeout)
+			require.NoError(t, *prepare(e, time.Hour), "a later call waits for nothing")
+			for _, release := range releases {
+				release()
+			}
+		})
+	})
+	t.Run("those that end in time", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			e := open(t)
+			release, err := ffsqlite.HoldStreams(e.Backend)
+			require.NoError(t, err)
+			result := prepare(e, 5*time.Second)
+			require.EqualError(t, *result, "not answered")
+			release()
+			synctest.Wait()
+			require.NoError(t, *result)
+		})
+	})
+}
