@@ -38,8 +38,10 @@ func DefaultLimits() Limits {
 const (
 	// checkpointPages is the length of the write-ahead log at which the writer checkpoints.
 	checkpointPages = 4000
+	// cascadeCheckpointPages is that length while a cascade goes on.
+	cascadeCheckpointPages = 1000
 	// hopBudget and hopsAtOnce bound the cascade hops that run before a commit; the rest follows in messages of their own.
-	hopBudget  = 2 * time.Millisecond
+	hopBudget  = time.Millisecond
 	hopsAtOnce = 64
 	// busyPause is how long due work and cascades rest, in milliseconds, when the database cannot be written.
 	busyPause = 1000
@@ -221,24 +223,25 @@ func (a *writerActor) flush(ctx actor.Context) {
 	a.finish(ctx)
 }
 
-// finish commits the open batch, if there is one, without waiting for anybody. It reports false when that failed.
+// finish commits the open batch, if there is one, without waiting for anybody, with as much of the cascade that it has
+// caused as the budget allows. It reports false when that failed.
 func (a *writerActor) finish(ctx actor.Context) bool {
 	if !a.open {
 		return true
 	}
-	a.hop()
+	a.hop(a.writer.HasOwnHops, a.writer.HopOwn)
 	return a.commit(ctx)
 }
 
-// hop runs cascade hops within the budget.
-func (a *writerActor) hop() {
-	if !a.writer.HasHops() {
+// hop runs cascade hops, while some are left, within the budget.
+func (a *writerActor) hop(left func() bool, hop func(messages.TimestampMs)) {
+	if !left() {
 		return
 	}
 	start := a.clock.Now()
 	for range hopsAtOnce {
-		a.writer.Hop(a.now())
-		if !a.writer.HasHops() || a.writer.Lost() != nil || a.clock.Since(start) >= hopBudget {
+		hop(a.now())
+		if !left() || a.writer.Lost() != nil || a.clock.Since(start) >= hopBudget {
 			return
 		}
 	}
@@ -323,7 +326,11 @@ func (a *writerActor) tell(deadline messages.TimestampMs) {
 // checkpoint keeps the log short. One that a reader held up, or a full disk, is tried again when the log has grown by as
 // much again: until then everything is safe in the log.
 func (a *writerActor) checkpoint() {
-	if a.writer.LogPages() < a.checkpointAt {
+	at := a.checkpointAt
+	if a.writer.HasHops() { // A cascade writes much, and the calls between its hops must not wait for all of it at once.
+		at -= checkpointPages - cascadeCheckpointPages
+	}
+	if a.writer.LogPages() < at {
 		return
 	}
 	err := a.writer.Checkpoint()
@@ -403,7 +410,7 @@ func (a *writerActor) continueCascade(ctx actor.Context) {
 		a.rest()
 		return
 	}
-	a.hop()
+	a.hop(a.writer.HasHops, a.writer.Hop)
 }
 
 // runDue processes one portion of what is due; what is left follows behind the mail that has come meanwhile.
@@ -440,6 +447,7 @@ func (a *writerActor) drain(ctx actor.Context) error {
 		if a.hurry() || a.begin(ctx) != nil {
 			break
 		}
+		a.hop(a.writer.HasHops, a.writer.Hop)
 	}
 	a.drained = true
 	a.dismiss(func(r *request) error { return messages.UnavailableError(r.message.Method()) })

@@ -62,6 +62,18 @@ func (o *ffsqliteObserver) hasEnded(id [16]byte) (bool, error) {
 	return n == 1, err
 }
 
+// number is the answer to a query of one number.
+func (o *ffsqliteObserver) number(sql string) (int64, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	stmt, _, err := o.conn.Prepare(sql)
+	if err != nil {
+		return 0, err
+	}
+	defer stmt.Close()
+	return askNumber(stmt)
+}
+
 func (o *ffsqliteObserver) close() error {
 	if o == nil {
 		return nil

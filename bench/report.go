@@ -38,13 +38,16 @@ func writeReport(w io.Writer, o options, results []Result) error {
 		rows := slices.DeleteFunc(slices.Clone(good), func(r Result) bool { return r.Phase != phase })
 		fmt.Fprintf(&text, "\n%s\n\n", phase)
 		switch phase {
-		case "latency":
+		case "latency", phaseWithout, phaseDuring:
 			latencyTable(rows).write(&text)
 		case "tail":
 			tailTable(rows).write(&text)
 		default:
 			rateTable(rows).write(&text)
 		}
+	}
+	if chosen, err := findScenario(o.scenario); err == nil && chosen.note != nil {
+		chosen.note(&text, good)
 	}
 	text.WriteString("\nPragmas, as the engines' own writing connections answered\n\n")
 	pragmaTable(good).write(&text)

@@ -13,6 +13,7 @@ type scenario struct {
 	jobs  int64 // Unless the flag says otherwise.
 	sides func(o options) ([]Side, error)
 	run   func(ctx context.Context, c *cell) ([]Result, error)
+	note  func(text *strings.Builder, results []Result) // Behind the tables; nil for none.
 }
 
 // Side is one of the things that a run compares: an engine, what its database holds, and who listens.
@@ -23,26 +24,32 @@ type Side struct {
 	Subscribers int
 	Tenants     int64 // Each job carries the tag of one of them; 0 for no tags.
 	Filtered    bool  // Each subscriber follows one tenant.
+	Siblings    int   // In a group of edges.
 }
 
 // How many jobs a phase has: many to measure the engine under load, few to measure what surrounds them.
 const (
-	manyJobs = 20_000
-	fewJobs  = 1000
+	manyJobs     = 20_000
+	fewJobs      = 1000
+	fewFlows     = 100
+	manyChildren = 50_000
 )
 
 // scenarios is the table of what can be measured.
 func scenarios() []scenario {
 	return []scenario{
-		{"s1a", "enqueue alone, then drain alone", manyJobs, engineSides, s1a},
-		{"s1b", "producers and workers at once", manyJobs, engineSides, s1b},
-		{"s2", "one job at a time, one waiting worker", warmUp, engineSides, s2},
-		{"subscribers", "s1b with completion subscribers, and with none", manyJobs, subscriberSides, subscribers},
-		{"backlog", "drain of some jobs from a long backlog, and from one of 10,000", fewJobs, backlogSides, backlog},
-		{"ahead", "claims behind executions that the worker may not run, and with none", fewJobs, aheadSides, ahead},
-		{"finished", "s1b in a file of finished executions, and in an empty one", manyJobs, finishedSides, s1b},
-		{"submit", "one caller that builds a flow: at once, and call by call", fewJobs, submitSides, submit},
-		{"streams", "appends to streams, and waiting readers of 1,000 streams", manyJobs, streamsSides, streams},
+		{"s1a", "enqueue alone, then drain alone", manyJobs, engineSides, s1a, nil},
+		{"s1b", "producers and workers at once", manyJobs, engineSides, s1b, nil},
+		{"s2", "one job at a time, one waiting worker", warmUp, engineSides, s2, nil},
+		{"subscribers", "s1b with completion subscribers, and with none", manyJobs, subscriberSides, subscribers, nil},
+		{"backlog", "drain of some jobs from a long backlog, and from one of 10,000", fewJobs, backlogSides, backlog, nil},
+		{"ahead", "claims behind executions that the worker may not run, and with none", fewJobs, aheadSides, ahead, nil},
+		{"finished", "s1b in a file of finished executions, and in an empty one", manyJobs, finishedSides, s1b, nil},
+		{"submit", "one caller that builds a flow: at once, and call by call", fewJobs, submitSides, submit, nil},
+		{"streams", "appends to streams, and waiting readers of 1,000 streams", manyJobs, streamsSides, streams, nil},
+		{"fanout", "calls of others while one completion releases 50,000 children", manyChildren, fanOutSides, fanOut, fanOutNote},
+		{"linear", "chains of 10 executions, side by side", fewFlows, linearSides, linear, linearNote},
+		{"quorum", "an any_of group that fires and has its siblings cancelled", quorumSamples, quorumSides, quorum, quorumNote},
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// hopEdges bounds the edges that one hop resolves.
-	hopEdges = 64
+	// hopEdges bounds the edges that one hop resolves: about a millisecond of work, because callers wait behind it.
+	hopEdges = 16
 	// recoverHops bounds the hops of one commit of Recover.
 	recoverHops = 1000
 	// hopAttempts is how often a failing hop is tried before the event is left to the dependency reconciler.
@@ -79,11 +79,20 @@ func (w *Writer) readHops() error {
 // true until the next batch knows better.
 func (w *Writer) HasHops() bool { return w.hops.stale || len(w.hops.hops)+len(w.batch.queued) > 0 }
 
+// HasOwnHops reports whether a part of the cascade is left to do that the open batch itself has caused.
+func (w *Writer) HasOwnHops() bool { return len(w.batch.queued) > 0 }
+
+// HopOwn is Hop for what the open batch has caused. What earlier batches have left waits, so that nobody's commit waits
+// for the cascade of others.
+func (w *Writer) HopOwn(now messages.TimestampMs) {
+	w.run("cascade", nil, func() { w.hop(now, &w.batch.queued) })
+}
+
 // Hop runs one hop of the cascade in its own savepoint: the next completion releases or skips up to hopEdges of its
 // children, or the next group has up to hopMembers of its siblings cancelled. Executions that end by it are queued as
 // further completions. A hop that fails leaves no trace, never undoes what caused it, and is tried again.
 func (w *Writer) Hop(now messages.TimestampMs) {
-	w.run("cascade", nil, func() { w.hop(now) })
+	w.run("cascade", nil, func() { w.hop(now, &w.hops.hops, &w.batch.queued) })
 }
 
 // Recover runs the cascade that a crash has left, in batches of its own, until none is left.
@@ -102,8 +111,9 @@ func (w *Writer) Recover(now messages.TimestampMs) error {
 	return nil
 }
 
-func (w *Writer) hop(now messages.TimestampMs) {
-	next, ok := w.nextHop()
+// hop runs the oldest hop of the queues. One of the open batch may run before it commits: then both are durable together.
+func (w *Writer) hop(now messages.TimestampMs, queues ...*[]hop) {
+	next, ok := takeHop(queues)
 	if !ok {
 		return
 	}
@@ -127,9 +137,8 @@ func (w *Writer) hop(now messages.TimestampMs) {
 	w.serveWaiting(now)
 }
 
-// nextHop takes the oldest. One of the open batch may run before it commits: then both are durable together.
-func (w *Writer) nextHop() (next hop, ok bool) {
-	for _, queue := range []*[]hop{&w.hops.hops, &w.batch.queued} {
+func takeHop(queues []*[]hop) (next hop, ok bool) {
+	for _, queue := range queues {
 		if len(*queue) > 0 {
 			next, *queue = (*queue)[0], (*queue)[1:]
 			return next, true
@@ -160,33 +169,40 @@ func (w *Writer) retryHop(failed hop, cause error) {
 		"error", cause)
 }
 
+// loadCompletionSQL selects the oldest completion of the same execution that has not been dispatched, as a rule the one
+// that is asked for; served by ff_completion_event_lookup_idx.
 const loadCompletionSQL = `
-SELECT execution_id, flow_id, outcome
+SELECT event_id, execution_id, flow_id, outcome
   FROM ff_completion_event
- WHERE event_id = ?1
-   AND dispatched_at_ms IS NULL`
+ WHERE execution_id = (SELECT execution_id FROM ff_completion_event WHERE event_id = ?1 AND dispatched_at_ms IS NULL)
+   AND flow_id IS NOT NULL
+   AND dispatched_at_ms IS NULL
+ ORDER BY event_id
+ LIMIT 1`
 
-const markDispatchedSQL = `UPDATE ff_completion_event SET dispatched_at_ms = ?2 WHERE event_id = ?1`
+const markDispatchedSQL = `UPDATE ff_completion_event SET dispatched_at_ms = ?2 WHERE event_id = ?1 AND dispatched_at_ms IS NULL`
 
 // dispatchCompletion resolves the next edges of one completion and reports how many, and whether none is left (04 §4.2).
+// The completions of one execution, which may have been replayed in between, are dispatched in their order.
 func (w *Writer) dispatchCompletion(
 	event messages.EventID, now messages.TimestampMs,
 ) (resolved int, done bool, err error) {
 	var upstream [16]byte
 	var flow messages.FlowID
-	r := resolution{event: event}
+	r := resolution{event: event} // One without a flow has no edges.
 	s := w.prepare(loadCompletionSQL).int(1, int64(event))
 	found, err := s.one(func() {
-		upstream = s.columnUUID(0)
-		flow = messages.FlowID(s.columnUUID(1))
-		r.outcome = string(messages.CompletionOutcomeOf(s.columnLiteral(2)))
+		r.event = messages.EventID(s.stmt.ColumnInt64(0))
+		upstream = s.columnUUID(1)
+		flow = messages.FlowID(s.columnUUID(2))
+		r.outcome = string(messages.CompletionOutcomeOf(s.columnLiteral(3)))
 	})
-	if !found || err != nil {
-		return 0, true, err
+	if err != nil {
+		return 0, false, err
 	}
 	var edges []*edge
-	if r.outcome != "resumable" { // A resumed execution has not ended; its event moves no edge.
-		if edges, err = w.unresolvedEdges(flow, upstream, event); err != nil {
+	if found && r.outcome != "resumable" { // A resumed execution has not ended; its event moves no edge.
+		if edges, err = w.unresolvedEdges(flow, upstream, r.event); err != nil {
 			return 0, false, err
 		}
 	}
@@ -204,10 +220,11 @@ func (w *Writer) dispatchCompletion(
 	if more {
 		return len(edges), false, nil
 	}
-	return len(edges), true, w.prepare(markDispatchedSQL).int(1, int64(event)).int(2, int64(now)).exec()
+	return len(edges), r.event == event, w.prepare(markDispatchedSQL).int(1, int64(r.event)).int(2, int64(now)).exec()
 }
 
-// unresolvedEdgesSQL is served by ff_edge_unresolved_idx.
+// unresolvedEdgesSQL is served by ff_edge_unresolved_idx, in the order in which the edges were staged. Their children were
+// mostly created in that order, too, so that a hop writes neighbouring rows.
 const unresolvedEdgesSQL = `
 SELECT ` + edgeColumns + `
   FROM ff_edge
@@ -215,7 +232,7 @@ SELECT ` + edgeColumns + `
    AND dep_state = 'unsatisfied'
    AND flow_id = ?2
    AND reset_event_id < ?3
- ORDER BY edge_id
+ ORDER BY rowid
  LIMIT ?4`
 
 // unresolvedEdges returns one edge more than a hop resolves, if there are so many.
