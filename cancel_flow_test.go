@@ -65,7 +65,10 @@ func TestSpec04_S70_CancelPendingLeavesWhatRuns(t *testing.T) {
 	g.edge(m[2], m[3])
 	result, err := g.CancelFlow(t.Context(), messages.CancelFlowArgs{FlowID: g.flow, Policy: messages.CancelPending})
 	require.NoError(t, err)
-	require.ElementsMatch(t, []string{m[2].String(), m[3].String()}, result.MemberExecutionIDs)
+	require.Equal(t, messages.CancelPending, result.CancellationPolicy)
+	require.Equal(t, texts(m[2:]), result.MemberExecutionIDs)
+	require.Equal(t, messages.PublicCancelled, g.state(m[2]))
+	require.Equal(t, messages.PublicCancelled, g.state(m[3]))
 	require.Equal(t, messages.PublicActive, g.state(m[0]))
 	require.Equal(t, messages.PublicSuspended, g.state(m[1]))
 	require.Equal(t, int64(0), g.sql.Int("SELECT count(*) FROM ff_pending_cancel_groups"))
@@ -75,10 +78,15 @@ func TestSpec04_S71_CancelAllSkipsWhatEnded(t *testing.T) {
 	g := open(t).newFlow()
 	m := g.members(2)
 	g.drive(m[0], true)
+	ended := func() [][]string {
+		return g.sql.Rows(`SELECT e.*, a.* FROM ff_exec_core AS e JOIN ff_attempt AS a USING (execution_id)
+			WHERE execution_id = ?`, m[0].UUID())
+	}
+	before := ended()
 	result, err := g.CancelFlow(t.Context(), messages.CancelFlowArgs{FlowID: g.flow, Policy: messages.CancelAll})
 	require.NoError(t, err)
 	require.Equal(t, []string{m[1].String()}, result.MemberExecutionIDs)
-	require.Equal(t, messages.PublicCompleted, g.state(m[0]))
+	require.Equal(t, before, ended())
 	require.Equal(t, "success", g.completions(m[0]))
 
 	unknown, err := g.CancelFlow(t.Context(), messages.CancelFlowArgs{FlowID: messages.NewFlowID(), Policy: messages.CancelAll})

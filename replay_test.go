@@ -326,3 +326,26 @@ func TestSpec04_S96_OperatorEventsCarryTheScopeOfTheirExecution(t *testing.T) {
 		e.sql.Rows("SELECT namespace, instance_tag FROM ff_operator_event"))
 	require.Equal(t, [][]string{{"default", "i-1"}}, e.sql.Rows("SELECT namespace, instance_tag FROM ff_completion_event"))
 }
+
+func TestSpec04_S34_ASecondSuccessCountsNothing(t *testing.T) {
+	g := open(t).newFlow()
+	m := g.members(2)
+	g.edge(m[0], m[1], "result")
+	g.drive(m[0], true)
+	require.Equal(t, "1 0 0 0 satisfied", g.group(m[1]))
+	edge := g.edgeState(m[0], m[1])
+	g.clock.Advance(time.Second)
+
+	g.replayed(m[0])
+	require.Equal(t, releasedVector, g.vector(m[1]))
+	claimed, handle := g.claimedExecution()
+	require.Equal(t, m[0], claimed)
+	require.NoError(t, g.Complete(t.Context(), handle, []byte("second run")))
+	g.idle()
+	require.Equal(t, "success success", g.completions(m[0]))
+	require.Equal(t, "1 0 0 0 satisfied", g.group(m[1]))
+	require.Equal(t, edge, g.edgeState(m[0], m[1]))
+	require.Equal(t, releasedVector, g.vector(m[1]))
+	require.Equal(t, "hello", g.column(m[1], "payload"), "the first result was none")
+	require.Equal(t, int64(0), g.sql.Int("SELECT count(*) FROM ff_completion_event WHERE dispatched_at_ms IS NULL"))
+}
