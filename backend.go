@@ -23,8 +23,6 @@ type Backend struct {
 	inner   Next // the calls that a call is made of: the interceptors, then handle
 	closed  atomic.Bool
 	options options
-
-	background background
 }
 
 // Open opens the engine on a database, or shares the one that this process has open on it. The location is a path, a
@@ -86,7 +84,6 @@ func (b *Backend) CloseContext(ctx context.Context) error {
 	if !b.closed.CompareAndSwap(false, true) {
 		return nil
 	}
-	b.background.end(ctx)
 	if b.key == "" {
 		return b.engine.close(ctx)
 	}

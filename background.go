@@ -5,15 +5,16 @@ import (
 	"sync"
 )
 
-// background is what goes on for a reference after the call that began it has returned. Closing waits for it.
+// background is what goes on in an engine after the call that began it has returned. Closing waits for it.
 type background struct {
-	mutex  sync.Mutex
-	ending bool
-	hurry  chan struct{} // closed when there is no more time
-	tasks  sync.WaitGroup
+	mutex   sync.Mutex
+	ending  bool
+	running int
+	idle    chan struct{} // closed when nothing runs any more; nil: nobody waits for that
+	hurry   chan struct{} // closed when those that run have no more time
 }
 
-// start runs the task, unless the reference is being closed. When hurry is closed, the task is to begin nothing more.
+// start runs the task, unless the engine is being closed. When hurry is closed, the task is to begin nothing more.
 func (g *background) start(task func(hurry <-chan struct{})) {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
@@ -24,19 +25,51 @@ func (g *background) start(task func(hurry <-chan struct{})) {
 		g.hurry = make(chan struct{})
 	}
 	hurry := g.hurry
-	g.tasks.Go(func() { task(hurry) })
+	g.running++
+	go func() {
+		defer g.ended()
+		task(hurry)
+	}()
 }
 
-// end waits for the tasks, and hurries them when ctx ends. It is called once.
+func (g *background) ended() {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	g.running--
+	if g.running == 0 && g.idle != nil {
+		close(g.idle)
+		g.idle = nil
+	}
+}
+
+func (g *background) whenIdle() <-chan struct{} {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	idle := g.idle
+	if idle == nil {
+		idle = make(chan struct{})
+		if g.running == 0 {
+			close(idle)
+		} else {
+			g.idle = idle
+		}
+	}
+	return idle
+}
+
+// end lets nothing begin any more, and waits for what runs. Once ctx has ended, that is told to hurry.
 func (g *background) end(ctx context.Context) {
 	g.mutex.Lock()
 	g.ending = true
-	started := g.hurry != nil
+	hurry := g.hurry
 	g.mutex.Unlock()
-	if !started {
-		return
+	idle := g.whenIdle()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+		if hurry != nil {
+			close(hurry)
+		}
+		<-idle
 	}
-	stop := context.AfterFunc(ctx, func() { close(g.hurry) })
-	defer stop()
-	g.tasks.Wait()
 }

@@ -2,7 +2,6 @@ package ffsqlite
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -74,10 +73,10 @@ func (b *Backend) cancelNow(
 	return result, nil
 }
 
-// cancelLater leaves everything to the backlog when the reference is being closed.
+// cancelLater leaves everything to the backlog when the engine is being closed.
 func (b *Backend) cancelLater(ctx context.Context, args messages.CancelFlowRequestArgs, members memberIDs) {
 	ctx = context.WithoutCancel(ctx)
-	b.background.start(func(hurry <-chan struct{}) {
+	b.engine.background.start(func(hurry <-chan struct{}) {
 		members.run(hurry, func(id messages.ExecutionID) error { return b.cancelMember(ctx, args, id) })
 	})
 }
@@ -87,9 +86,7 @@ func (b *Backend) cancelMember(ctx context.Context, args messages.CancelFlowRequ
 	_, err := b.inner(ctx, messages.CancelExecutionArgs{
 		ExecutionID: id, Reason: args.Reason, Source: messages.SourceOperatorOverride, Now: args.Now,
 	})
-	gone := errors.Is(err, messages.ErrNotFound) || errors.Is(err, messages.ErrTerminal) ||
-		errors.Is(err, messages.ErrExecutionNotActive)
-	if err != nil && !gone {
+	if err != nil && !messages.NothingToCancel(err) {
 		return err
 	}
 	return b.acknowledge(ctx, args.FlowID, id)

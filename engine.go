@@ -30,6 +30,8 @@ type engine struct {
 	tails    subscribers.Tails
 	gate     *streamGate
 	actors   *actors.Engine
+
+	background background
 }
 
 // startEngine opens the database and starts the actors on it. On failure nothing stays open.
@@ -146,6 +148,7 @@ func (e *engine) read(ctx context.Context, message messages.Message) (messages.R
 }
 
 func (e *engine) close(ctx context.Context) error {
+	e.background.end(ctx)
 	err := errors.Join(e.actors.Close(ctx), e.writer.Close())
 	if e := e.database.Close(); e != nil {
 		err = errors.Join(err, fmt.Errorf("close database: %w", e))

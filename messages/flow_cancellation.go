@@ -1,6 +1,9 @@
 package messages
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // CancelFlowPolicy says which members of a flow its cancellation cancels.
 type CancelFlowPolicy string
@@ -137,4 +140,10 @@ func (a CancelFlowRequestArgs) Header() CancelFlowHeaderArgs {
 	return CancelFlowHeaderArgs{
 		FlowID: a.FlowID, Reason: a.Reason, CancellationPolicy: a.CancellationPolicy, Now: a.Now,
 	}
+}
+
+// NothingToCancel reports whether an error of [CancelExecutionArgs] says that the execution has ended otherwise, or is
+// gone: as good as cancelled.
+func NothingToCancel(err error) bool {
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrTerminal) || errors.Is(err, ErrExecutionNotActive)
 }

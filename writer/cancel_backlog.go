@@ -31,6 +31,7 @@ func (w *Writer) storeBacklog(args messages.CancelFlowHeaderArgs, members []flow
 	if err != nil {
 		return err
 	}
+	w.deadlines.lower(cancelReconciler, int64(occurred)+cancelGraceMs)
 	for _, m := range members {
 		if err := w.prepare(insertBacklogMemberSQL).blob(1, args.FlowID[:]).text(2, m.id.String()).exec(); err != nil {
 			return err

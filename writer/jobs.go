@@ -16,6 +16,8 @@ const (
 	leaseExpiry
 	grantReaper
 	delayedPromoter
+	cancelReconciler
+	flowProjector
 	streamSweep
 	retentionTrimmer
 	storeMaintenance
@@ -59,6 +61,14 @@ var jobs = [jobCount]job{
 	delayedPromoter: {
 		messages.ScannerDelayedPromoter, 50,
 		nextDelaySQL, due(dueDelaysSQL), onExecution((*Writer).promote),
+	},
+	cancelReconciler: {
+		messages.ScannerCancelReconciler, 100,
+		nextBacklogSQL, (*Writer).dueBacklogMembers, (*Writer).reconcileCancel,
+	},
+	flowProjector: {
+		messages.ScannerFlowProjector, 100,
+		"", (*Writer).flowsToProject, (*Writer).projectFlow,
 	},
 	streamSweep: {
 		messages.ScannerStreamSweep, 50,

@@ -20,6 +20,7 @@ import (
 
 	"github.com/flowfabric/ffsqlite/internal/fftest"
 	"github.com/flowfabric/ffsqlite/messages"
+	"github.com/flowfabric/ffsqlite/writer"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -116,6 +117,7 @@ func everyStatement(t *testing.T) map[string]bool {
 	m = newMachine(t)
 	m.replaysSkipped()
 	m.cancelsTwice()
+	m.reconcilesCancels()
 	note(m)
 
 	m = newMachine(t)
@@ -211,6 +213,32 @@ func (m *machine) cancelsTwice() {
 	m.must(header)
 	m.must(messages.AckCancelMemberArgs{FlowID: flow, ExecutionID: id})
 	m.must(messages.ProjectFlowSummaryArgs{FlowID: flow})
+}
+
+// reconcilesCancels lets the grace of three backlogs pass: one has a member, one has none, and the flow of one is gone.
+func (m *machine) reconcilesCancels() {
+	m.t.Helper()
+	flow, id := messages.NewFlowID(), create(10).ExecutionID
+	m.must(messages.CreateFlowArgs{FlowID: flow, Namespace: "default"})
+	m.must(create(10))
+	m.must(messages.AddExecutionToFlowArgs{FlowID: flow, ExecutionID: id})
+	m.must(messages.CancelFlowHeaderArgs{FlowID: flow, CancellationPolicy: messages.CancelAll})
+	fftest.OpenSQL(m.t, m.source).Exec(`
+		INSERT INTO ff_cancel_backlog (partition_key, flow_id, requested_at_ms, cancellation_policy)
+		VALUES (0, x'00000000000000000000000000000001', 1, ''), (0, x'00000000000000000000000000000002', 1, '');
+		INSERT INTO ff_cancel_backlog_member VALUES (0, x'00000000000000000000000000000001', '')`)
+	for _, name := range []messages.ScannerName{messages.ScannerCancelReconciler, messages.ScannerFlowProjector} {
+		tick, err := writer.NewTick(name, m.now+30_000)
+		require.NoError(m.t, err)
+		require.NoError(m.t, m.Begin())
+		m.RunTick(tick, m.now)
+		_, err = m.Commit()
+		require.NoError(m.t, err)
+		report, err, done := tick.Done()
+		require.NoError(m.t, err)
+		require.True(m.t, done)
+		require.NotZero(m.t, report.Processed)
+	}
 }
 
 func (m *machine) plan(sql string) (steps []string) {
