@@ -16,6 +16,8 @@ const (
 	leaseExpiry
 	grantReaper
 	delayedPromoter
+	edgeCancelDispatcher
+	edgeCancelReconciler
 	cancelReconciler
 	flowProjector
 	streamSweep
@@ -61,6 +63,14 @@ var jobs = [jobCount]job{
 	delayedPromoter: {
 		messages.ScannerDelayedPromoter, 50,
 		nextDelaySQL, due(dueDelaysSQL), onExecution((*Writer).promote),
+	},
+	edgeCancelDispatcher: {
+		messages.ScannerEdgeCancelDispatcher, 50,
+		nextPendingGroupSQL, due(duePendingGroupsSQL), (*Writer).dispatchSiblings,
+	},
+	edgeCancelReconciler: {
+		messages.ScannerEdgeCancelReconciler, 50,
+		"", due(duePendingGroupsSQL), (*Writer).reconcileSiblings,
 	},
 	cancelReconciler: {
 		messages.ScannerCancelReconciler, 100,

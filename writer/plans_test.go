@@ -111,7 +111,13 @@ func everyStatement(t *testing.T) map[string]bool {
 
 	m = newMachine(t)
 	m.fanIn(70, messages.EdgeDependencyPolicy{Kind: messages.AnyOf}) // More siblings than one hop cancels.
-	m.must(messages.CompleteArgs{Handle: m.claimed()})
+	m.commitWith(messages.CompleteArgs{Handle: m.claimed()}, 1)
+	require.NoError(t, m.Begin())
+	dispatcher, err := writer.NewTick(messages.ScannerEdgeCancelDispatcher, m.now)
+	require.NoError(t, err)
+	m.RunTick(dispatcher, m.now)
+	require.NoError(t, m.Rollback())
+	require.NoError(t, m.Recover(m.now))
 	note(m)
 
 	m = newMachine(t)

@@ -239,7 +239,10 @@ func (w *Writer) unflag(group int64) error { return w.prepare(unflagSQL).int(1, 
 func (w *Writer) reconcileSiblingCancelGroup(
 	args messages.ReconcileSiblingCancelGroupArgs,
 ) (messages.SiblingCancelReconcileAction, error) {
-	key := groupKey{args.FlowID, args.DownstreamExecutionID.UUID()}
+	return w.reconcileGroup(groupKey{args.FlowID, args.DownstreamExecutionID.UUID()})
+}
+
+func (w *Writer) reconcileGroup(key groupKey) (messages.SiblingCancelReconcileAction, error) {
 	pending, err := w.prepare(isPendingSQL).blob(1, key.flow[:]).blob(2, key.downstream[:]).one(func() {})
 	if err != nil || !pending {
 		return messages.ReconcileNoOp, err

@@ -140,6 +140,11 @@ func (t *tick) note(what action, err error) {
 // count adds rows that were changed, by the name of what was done to them.
 func (t *tick) count(what action, n uint32) {
 	t.report.Processed += n
+	t.tell(what, n)
+}
+
+// tell adds rows to the report by the name of what became of them, changed or not.
+func (t *tick) tell(what action, n uint32) {
 	if t.report.Actions == nil {
 		t.report.Actions = map[string]uint32{}
 	}
