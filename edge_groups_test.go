@@ -396,7 +396,7 @@ func TestSpec04_S52_ReconcilingAGroup(t *testing.T) {
 	require.Equal(t, before, g.siblings(child))
 	require.Equal(t, messages.PublicActive, g.state(upstreams[0]))
 
-	ended, child := g.newFlow(), messages.ExecutionID{}
+	ended := g.newFlow()
 	upstreams, child = ended.fanIn(2, quorum(2, messages.LetRun))
 	for _, upstream := range upstreams {
 		_, err := ended.CancelExecution(t.Context(), messages.CancelExecutionArgs{ExecutionID: upstream})

@@ -150,6 +150,8 @@ func (m *node) fits() bool {
 		return verdict == messages.EdgeGroupImpossible
 	case messages.PublicWaiting, messages.PublicActive, messages.PublicCompleted, messages.PublicFailed:
 		return verdict == messages.EdgeGroupSatisfied
+	case messages.PublicDelayed, messages.PublicRateLimited, messages.PublicSuspended, messages.PublicResumable,
+		messages.PublicCancelled, messages.PublicExpired:
 	}
 	return false
 }

@@ -10,15 +10,16 @@ func OutcomeOfEnded(stamped, phase, public, attempt string) CompletionOutcome {
 	if phase == "cancelled" || public == string(PublicCancelled) {
 		return CompletionCancelled
 	}
-	switch PublicState(public) {
-	case PublicCompleted:
+	switch public {
+	case string(PublicCompleted):
 		return CompletionSuccess
-	case PublicFailed, PublicExpired, PublicSkipped:
+	case string(PublicFailed), string(PublicExpired), string(PublicSkipped):
 		return CompletionOutcome(public)
 	}
 	switch outcome := CompletionOutcomeOf(attempt); outcome {
 	case CompletionSuccess, CompletionFailed, CompletionCancelled, CompletionExpired, CompletionSkipped:
 		return outcome
+	case CompletionResumable:
 	}
 	return CompletionFailed
 }
