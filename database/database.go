@@ -18,6 +18,7 @@ import (
 type Database struct {
 	location Location
 	settings Settings
+	log      *logVFS // the writer's; nil where there is no log
 	writer   *sqlite3.Conn
 	readers  *Pool
 	unlock   func() error
@@ -93,8 +94,13 @@ func (d *Database) openWriter(ctx context.Context, migrate func(*sqlite3.Conn, s
 	if !d.location.MustExist {
 		flags |= sqlite3.OPEN_CREATE
 	}
+	source := d.DataSource()
+	if d.settings.WAL && !d.location.Memory {
+		d.log = newLogVFS(d.settings.VFS)
+		source = d.location.dataSource(d.log.name)
+	}
 	var err error
-	if d.writer, err = sqlite3.OpenFlags(d.DataSource(), flags); err != nil {
+	if d.writer, err = sqlite3.OpenFlags(source, flags); err != nil {
 		return openError("open database", err)
 	}
 	defer d.writer.SetInterrupt(d.writer.SetInterrupt(ctx)) // Sets it now, and back at the end.
@@ -205,6 +211,9 @@ func (d *Database) discardWriter() error {
 	var err error
 	if d.writer != nil {
 		err = closeConn(d.writer)
+	}
+	if d.log != nil {
+		d.log.unregister()
 	}
 	return errors.Join(err, d.unlock())
 }

@@ -71,6 +71,7 @@ func (s *Settings) applyToWriter(conn *sqlite3.Conn) error {
 		PRAGMA foreign_keys = ON;
 		PRAGMA temp_store = MEMORY;
 		PRAGMA wal_autocheckpoint = 0;
+		PRAGMA cache_spill = OFF; -- the log counts on it, see logFile
 		PRAGMA cache_size = %d`, synchronous, writerCacheSize))
 }
 
