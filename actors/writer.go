@@ -75,16 +75,17 @@ type writerActor struct {
 	inFlight func() int  // mutations whose callers wait for an answer, waiting claims not counted
 	hurry    func() bool // the engine has been closing for too long: nothing is begun any more
 
-	open      bool
-	opened    time.Time
-	waited    bool // the open batch has given stragglers their round
-	pending   []outcome
-	current   *request // taken, and neither pending nor waiting yet
-	size      size     // of the open batch
-	idle      []chan<- error
-	scheduled messages.TimestampMs // the deadline that the timekeeper knows; 0: none
-	asked     []askTick            // ticks of jobs that callers asked for
-	ticking   bool                 // the open batch has a portion of the first of them
+	open       bool
+	opened     time.Time
+	waited     bool // the open batch has given stragglers their turn
+	stragglers stragglers
+	pending    []outcome
+	current    *request // taken, and neither pending nor waiting yet
+	size       size     // of the open batch
+	idle       []chan<- error
+	scheduled  messages.TimestampMs // the deadline that the timekeeper knows; 0: none
+	asked      []askTick            // ticks of jobs that callers asked for
+	ticking    bool                 // the open batch has a portion of the first of them
 
 	checkpointAt int // the length of the log, in pages, at which to checkpoint
 	fault        error
@@ -208,13 +209,15 @@ func (a *writerActor) keep(r *request, nothing *writer.Answer) *writer.Answer {
 	return nil
 }
 
-// flush comes round behind the mail of the open batch. Callers that are under way but have not arrived get one more
-// round to join; then the batch commits, after as much of its cascade as a short while allows.
+// flush comes round behind the mail of the open batch. Callers that are under way but have not arrived may get one more
+// turn to join; then the batch commits, after as much of its cascade as a short while allows.
 func (a *writerActor) flush(ctx actor.Context) {
-	if !a.open {
+	switch {
+	case !a.open:
 		return
-	}
-	if !a.waited && len(a.pending) < a.inFlight() {
+	case a.waited:
+		a.stragglers.came(len(a.pending))
+	case a.stragglers.wait(len(a.pending), a.inFlight()):
 		a.waited = true
 		runtime.Gosched()
 		ctx.Send(ctx.Self(), flush{})
