@@ -85,6 +85,7 @@ func (w *Writer) storeAttempt(x *execution, a *attempt) error {
 	if a.terminalAt.set {
 		w.batch.mayEnd(x)
 	}
+	w.remembered.forget(x.uuid)
 	var s *statement
 	if a.rowid == 0 {
 		s = w.prepare(insertAttemptSQL).int(1, int64(x.partition)).blob(2, x.uuid[:]).int(3, a.index)
@@ -101,6 +102,9 @@ func (w *Writer) storeAttempt(x *execution, a *attempt) error {
 		textOrNull(11, a.policy).
 		rawText(12, a.raw.encode()).
 		exec()
+	if err == nil && a.rowid == 0 {
+		a.rowid = w.conn.LastInsertRowID()
+	}
 	if err == nil && a.leaseExpiresAt.set {
 		w.deadlines.lower(leaseExpiry, a.leaseExpiresAt.ms)
 	}

@@ -158,6 +158,7 @@ func (w *Writer) undo(mark mark, changes int64, cause error) error {
 		w.batch.dirty = w.batch.dirty || w.conn.TotalChanges() != changes || w.batch.offers != mark.offers
 		return cause
 	}
+	w.remembered.forgetAll()
 	w.resetStatements()
 	if w.batch.settled {
 		w.deadlines.forget() // What the step has settled is due again.

@@ -248,6 +248,7 @@ func (w *Writer) take(
 			return nil, err
 		}
 	}
+	w.remember(x, a)
 	return newClaimed(x, a, kind, r)
 }
 

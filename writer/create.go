@@ -84,7 +84,15 @@ VALUES (?1, ?2, 'create_execution')
     ON CONFLICT DO NOTHING`
 
 func (w *Writer) registerLane(lane messages.LaneID, now messages.TimestampMs) error {
-	return w.prepare(registerLaneSQL).text(1, string(lane)).int(2, int64(now)).exec()
+	if _, known := w.remembered.lanes[lane]; known {
+		return nil
+	}
+	err := w.prepare(registerLaneSQL).text(1, string(lane)).int(2, int64(now)).exec()
+	if err == nil {
+		makeRoom(w.remembered.lanes)
+		w.remembered.lanes[lane] = struct{}{}
+	}
+	return err
 }
 
 const partitionOfSQL = `SELECT partition_key FROM ff_exec_core WHERE execution_id = ?1`

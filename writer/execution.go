@@ -180,6 +180,7 @@ func (w *Writer) storeExecution(x *execution, now messages.TimestampMs) error {
 	if x.terminal() || x.lost() {
 		w.batch.mayEnd(x)
 	}
+	w.remembered.forget(x.uuid)
 	x.raw.setTime("last_mutation_at", now)
 	s := w.prepare(storeExecutionSQL).
 		int(1, x.rowid).

@@ -53,6 +53,10 @@ func (w *Writer) openAttempt(handle messages.Handle) (held, error) {
 	}
 	h := held{payload: payload}
 	id := payload.ExecutionID
+	if known, ok := w.recall(id.UUID()); ok && known.execution.partition == id.PartitionIndex() {
+		h.execution, h.attempt = known.execution, known.attempt
+		return h, w.checkAttempt(termOf(payload), nil, h.attempt, errLeaseConflict)
+	}
 	current, _, err := w.loadAttempt(id.PartitionIndex(), id.UUID())
 	if err != nil {
 		return h, err

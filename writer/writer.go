@@ -26,6 +26,7 @@ type Writer struct {
 	source     Source
 	log        *slog.Logger
 	statements map[string]*statement
+	remembered remembered
 
 	batch     batch
 	lost      error  // why the transaction of this batch is gone; nil while it stands
@@ -46,7 +47,10 @@ type Writer struct {
 // whose cascade has not run, so [Writer.HasHops] is right from the start. No job runs by itself before
 // [Writer.StartScanners].
 func New(conn *sqlite3.Conn, source Source, log *slog.Logger) (*Writer, error) {
-	w := &Writer{conn: conn, source: source, log: log, statements: map[string]*statement{}, failing: failing{}}
+	w := &Writer{
+		conn: conn, source: source, log: log,
+		statements: map[string]*statement{}, remembered: newRemembered(), failing: failing{},
+	}
 	w.configure(messages.DefaultScannerConfig())
 	if err := w.readDeadlines(); err != nil {
 		return nil, fmt.Errorf("read deadlines: %w", err)
@@ -91,6 +95,7 @@ func (w *Writer) beginTransaction() error {
 // refresh reads the deadlines again when another connection has committed since, and the cascade after a rollback.
 func (w *Writer) refresh() error {
 	if w.fileVersion() != w.ended {
+		w.remembered.forgetAll()
 		if err := w.noticeForeignCommits(); err != nil {
 			return err
 		}
@@ -216,6 +221,7 @@ func (w *Writer) Rollback() error {
 
 // undoAll takes rows and memory back to where they were when the batch began.
 func (w *Writer) undoAll() error {
+	w.remembered.forgetAll()
 	w.deadlines = w.batch.deadlines
 	w.waiting.rewind()
 	w.hops.attempts, w.hops.stale = maps.Clone(w.batch.attempts), true
