@@ -33,7 +33,7 @@ type batch struct {
 	verdicts    []verdict
 	ticks       []tickEnd
 	asked       *Tick // has a portion in the batch
-	settled     bool  // a message has done what was due (settleDue)
+	settled     int   // how often messages have done what was due (settleDue)
 
 	// What the writer remembers, as it was when the batch began.
 	deadlines deadlines
@@ -55,7 +55,7 @@ func (b *batch) begin(d deadlines, attempts map[hop]int) {
 
 // forget drops what the steps have noted, not what they were.
 func (b *batch) forget() {
-	b.dirty, b.looked, b.whole, b.settled = false, false, false, false
+	b.dirty, b.looked, b.whole = false, false, false
 	b.completions, b.leases, b.streams = nil, nil, nil // The last commit handed them out.
 	b.claimable, b.queued, b.served = b.claimable[:0], b.queued[:0], b.served[:0]
 	b.verdicts, b.ticks = b.verdicts[:0], b.ticks[:0]
@@ -160,7 +160,7 @@ func (w *Writer) undo(mark mark, changes int64, cause error) error {
 	}
 	w.remembered.forgetAll()
 	w.resetStatements()
-	if w.batch.settled {
+	if w.batch.settled != mark.settled {
 		w.deadlines.forget() // What the step has settled is due again.
 	}
 	for _, sql := range []string{undoSQL, releaseSQL} {
@@ -192,10 +192,12 @@ func (w *Writer) lose(cause error) {
 }
 
 // mark remembers how far the batch was when a step began.
-type mark struct{ completions, leases, streams, claimable, queued, offers int }
+type mark struct{ completions, leases, streams, claimable, queued, offers, settled int }
 
 func (b *batch) mark() mark {
-	return mark{len(b.completions), len(b.leases), len(b.streams), len(b.claimable), len(b.queued), b.offers}
+	return mark{
+		len(b.completions), len(b.leases), len(b.streams), len(b.claimable), len(b.queued), b.offers, b.settled,
+	}
 }
 
 func (b *batch) reset(m mark) {

@@ -2,6 +2,7 @@ package writer_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -40,6 +41,36 @@ func TestBatch_AMessageThatFailsAfterItWroteFailsAlone(t *testing.T) {
 	require.Len(t, committed.Completions, 2, "events of the messages that stand, once each")
 	require.Equal(t, []string{"acquired", "acquired", "acquired", "revoked", "revoked"},
 		m.query("SELECT event_type FROM ff_lease_event ORDER BY event_id"))
+}
+
+// Two jobs that fail for a row each, in a batch that runs carefully and in which a claim has done what was due, must not
+// make each other due again and again.
+func TestBatch_JobsThatFailEndNevertheless(t *testing.T) {
+	m := newMachine(t)
+	slow := create(1)
+	slow.Policy = messages.NewExecutionPolicy()
+	slow.Policy.TimeoutPolicy = &messages.TimeoutPolicy{AttemptTimeout: time.Second}
+	m.must(slow)
+	m.claimed()
+	mortal := create(2)
+	mortal.ExecutionDeadlineAt = m.now + 1000
+	m.must(mortal)
+	delayed := create(3)
+	delayed.DelayUntil = m.now + 500
+	m.must(delayed)
+	require.NoError(t, m.conn.Exec(`
+		CREATE TRIGGER refuse BEFORE INSERT ON ff_completion_event BEGIN SELECT RAISE(ABORT, 'refused'); END`))
+
+	require.NoError(t, m.Begin())
+	m.now += 600
+	require.NoError(t, m.Apply(m.now, claimNext()).Err)
+	m.now += 1000
+	for runs := 1; m.RunDue(m.now); runs++ {
+		require.Less(t, runs, 10)
+	}
+	_, err := m.Commit()
+	require.NoError(t, err)
+	require.Equal(t, []string{"active", "active", "waiting"}, m.query("SELECT public_state FROM ff_exec_core ORDER BY execution_id"))
 }
 
 func TestBatch_AnInvalidMessageLeavesTheOthersAlone(t *testing.T) {

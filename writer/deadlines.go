@@ -192,7 +192,7 @@ func (w *Writer) settleDue(now messages.TimestampMs) error {
 // settleJob is one whole tick within the step of a message: a failing row fails the message. A row that cannot be read is
 // left to the job, which reports it; it must not stop every claim, and nothing of it has been written.
 func (w *Writer) settleJob(j jobID, now messages.TimestampMs) error {
-	w.batch.settled = true
+	w.batch.settled++
 	t := tick{now: now, place: w.firstPlace(j)}
 	for full := true; full; {
 		rows, err := jobs[j].rows(w, &t, jobs[j].portion)
