@@ -1,6 +1,10 @@
 package messages_test
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -90,6 +94,8 @@ func TestReads_JSON(t *testing.T) {
 	requireRoundTrip(t, messages.GetFlowTagArgs{FlowID: flow, Key: "a.b"}, `{"flow_id":"`+uuidB+`","key":"a.b"}`)
 	requireRoundTrip(t, messages.ListLanesArgs{Limit: 2}, `{"limit":2}`)
 	requireRoundTrip(t, messages.ListLanesArgs{Cursor: pointer(messages.LaneID("a")), Limit: 2}, `{"cursor":"a","limit":2}`)
+	requireRoundTrip(t, messages.ListLanesResult{Lanes: []messages.LaneID{"a"}, NextCursor: pointer(messages.LaneID("a"))},
+		`{"lanes":["a"],"next_cursor":"a"}`)
 	requireRoundTrip(t, messages.ListSuspendedArgs{Limit: 2}, `{"limit":2}`)
 	cursor := messages.SuspendedCursor{SuspendedAt: 5, ExecutionID: id}
 	const cursorJSON = `{"suspended_at":5,"execution_id":"` + idA + `"}`
@@ -106,6 +112,45 @@ func TestReads_JSON(t *testing.T) {
 		messages.ExecutionContext{InputPayload: []byte{1}, ExecutionKind: "k", Tags: map[string]string{"a.b": "c"}},
 		`{"input_payload":[1],"execution_kind":"k","tags":{"a.b":"c"}}`)
 	require.Error(t, new(messages.ExecutionContext).UnmarshalJSON([]byte(`{"input_payload":7}`)))
+}
+
+// The messages that say nothing but which execution they are about, and those that say nothing at all.
+func TestShortReads_JSON(t *testing.T) {
+	id := executionID(t, idA)
+	const execution = `{"execution_id":"` + idA + `"}`
+	requireRoundTrip(t, messages.DescribeExecutionArgs{ExecutionID: id}, execution)
+	requireRoundTrip(t, messages.ReadExecutionStateArgs{ExecutionID: id}, execution)
+	requireRoundTrip(t, messages.ReadExecutionInfoArgs{ExecutionID: id}, execution)
+	requireRoundTrip(t, messages.ReadExecutionContextArgs{ExecutionID: id}, execution)
+	requireRoundTrip(t, messages.ReadCurrentAttemptIndexArgs{ExecutionID: id}, execution)
+	requireRoundTrip(t, messages.ReadTotalAttemptCountArgs{ExecutionID: id}, execution)
+	requireRoundTrip(t, messages.GetExecutionResultArgs{ExecutionID: id}, execution)
+	requireRoundTrip(t, messages.GetExecutionNamespaceArgs{ExecutionID: id}, execution)
+	requireRoundTrip(t, messages.GetExecutionTagArgs{ExecutionID: id, Key: "a.b"}, `{"execution_id":"`+idA+`","key":"a.b"}`)
+	requireRoundTrip(t, messages.DescribeFlowArgs{FlowID: uuid(t, uuidB)}, `{"flow_id":"`+uuidB+`"}`)
+	requireRoundTrip(t, messages.PingArgs{}, `{}`)
+	requireRoundTrip(t, messages.ServerTimeMsArgs{}, `{}`)
+	requireRoundTrip(t, messages.WaitCascadeIdleArgs{}, `{}`)
+}
+
+// TestMessages_EachHasItsJSONTested finds a round trip for every message that there is.
+func TestMessages_EachHasItsJSONTested(t *testing.T) {
+	files, err := filepath.Glob("*_test.go")
+	require.NoError(t, err)
+	var tests strings.Builder
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, function := range strings.Split(string(source), "\nfunc ") {
+			if strings.Contains(function, "requireRoundTrip(t,") {
+				tests.WriteString(function)
+			}
+		}
+	}
+	for _, message := range declared(t, `isMessage\(\)`) {
+		tested := regexp.MustCompile(`messages\.` + message[1] + `[{\]]`).MatchString(tests.String())
+		require.True(t, tested, "no test reads the JSON of %s back", message[1])
+	}
 }
 
 func TestExecutionInfo_JSON(t *testing.T) {

@@ -152,7 +152,7 @@ type ScanReport struct {
 
 // StartScannersArgs starts the background jobs; the reply is a bool: whether this call started them.
 type StartScannersArgs struct {
-	Config ScannerConfig
+	Config ScannerConfig `json:"config"`
 }
 
 // Validate implements [Validator].
@@ -166,8 +166,8 @@ func (StopScannersArgs) Validate() error { return nil }
 
 // RunScannerTickArgs runs one tick of a job now; the reply is a [ScanReport].
 type RunScannerTickArgs struct {
-	Name ScannerName
-	Now  TimestampMs // 0: the clock of the engine
+	Name ScannerName `json:"name"`
+	Now  TimestampMs `json:"now,omitempty"` // 0: the clock of the engine
 }
 
 // Validate implements [Validator].
