@@ -57,8 +57,9 @@ func (g *background) whenIdle() <-chan struct{} {
 	return idle
 }
 
-// end lets nothing begin any more, and waits for what runs. Once ctx has ended, that is told to hurry.
-func (g *background) end(ctx context.Context) {
+// end lets nothing begin any more, and waits for what runs. Once ctx has ended, that is told to hurry, and the context's
+// error is returned.
+func (g *background) end(ctx context.Context) error {
 	g.mutex.Lock()
 	g.ending = true
 	hurry := g.hurry
@@ -66,10 +67,17 @@ func (g *background) end(ctx context.Context) {
 	idle := g.whenIdle()
 	select {
 	case <-idle:
+		return nil
+	default:
+	}
+	select {
+	case <-idle:
+		return nil
 	case <-ctx.Done():
 		if hurry != nil {
 			close(hurry)
 		}
 		<-idle
+		return ctx.Err()
 	}
 }

@@ -167,7 +167,7 @@ func TestSpec04_S77_WhatCloseCannotWaitForStaysInTheBacklog(t *testing.T) {
 		cancel()
 		unanswered(t, closed)
 		close(held)
-		<-closed
+		require.ErrorIs(t, <-closed, context.Canceled)
 		_, members := g.backlog()
 		require.Len(t, members, 4, "no further member was begun")
 	})

@@ -148,8 +148,7 @@ func (e *engine) read(ctx context.Context, message messages.Message) (messages.R
 }
 
 func (e *engine) close(ctx context.Context) error {
-	e.background.end(ctx)
-	err := errors.Join(e.actors.Close(ctx), e.writer.Close())
+	err := errors.Join(e.background.end(ctx), e.actors.Close(ctx), e.writer.Close())
 	if e := e.database.Close(); e != nil {
 		err = errors.Join(err, fmt.Errorf("close database: %w", e))
 	}
