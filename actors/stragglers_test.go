@@ -25,7 +25,8 @@ func TestStragglers_WaitWhileItPays(t *testing.T) {
 	}
 	require.Equal(t, 1+1+1+1+1+9, waits, "after 0, 1, 3, 7, 15 and then 31 batches without one")
 
-	for !s.wait(1, 2) { //nolint:revive // It counts down to the next turn.
+	for waits := false; !waits; {
+		waits = s.wait(1, 2)
 	}
 	s.came(2)
 	require.True(t, s.wait(1, 2), "one that pays off brings them back")
