@@ -10,10 +10,6 @@ import (
 )
 
 const (
-	// checkpointPages is the length of the write-ahead log at which the writer checkpoints.
-	checkpointPages = 4000
-	// cascadeCheckpointPages is that length while a cascade goes on.
-	cascadeCheckpointPages = 1000
 )
 
 // outcome is what a request of the open batch will be told when the batch commits.
@@ -85,6 +81,7 @@ func (a *writerActor) commit(ctx actor.Context) bool {
 		a.publish(committed)
 	}
 	a.tell(committed.NextDeadline)
+	a.upkeep()
 	a.ticked(ctx, nil)
 	a.checkpoint()
 	if a.writer.HasHops() {
@@ -123,25 +120,4 @@ func (a *writerActor) fail(err error) {
 			r.respond(nil, err)
 		}
 	}
-}
-
-// checkpoint keeps the log short. One that a reader held up, or a full disk, is tried again when the log has grown by as
-// much again: until then everything is safe in the log.
-func (a *writerActor) checkpoint() {
-	at := a.checkpointAt
-	if a.writer.HasHops() { // A cascade writes much, and the calls between its hops must not wait for all of it at once.
-		at -= checkpointPages - cascadeCheckpointPages
-	}
-	if a.writer.LogPages() < at {
-		return
-	}
-	err := a.writer.Checkpoint()
-	switch {
-	case err == nil || database.IsBusy(err):
-	case database.IsFatal(err) || database.IsSyncFailure(err):
-		a.abandon(err)
-	default:
-		a.log.Warn("the log could not be moved into the database", "error", err)
-	}
-	a.checkpointAt = a.writer.LogPages() + checkpointPages
 }

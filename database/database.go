@@ -179,7 +179,6 @@ func (d *Database) closeAll() error {
 	if !d.writer.GetAutocommit() {
 		note("roll back", d.writer.Exec(`ROLLBACK`))
 	}
-	note("optimize", d.writer.Exec(`PRAGMA optimize`))
 	if d.settings.WAL && !d.location.Memory {
 		note("checkpoint", d.checkpoint())
 	}

@@ -33,3 +33,6 @@ func (w *Writer) Misplace(id messages.ExecutionID, phase, eligibility, public st
 	x.phase, x.eligibility, x.public = phase, eligibility, public
 	return w.storeExecution(x, 1)
 }
+
+// TruncateLog is what follows on a log that has grown too long.
+func (w *Writer) TruncateLog() error { return w.truncateLog() }

@@ -181,6 +181,11 @@ func everyStatement(t *testing.T) map[string]bool {
 	require.NoError(t, m.Rollback())
 	m.must(messages.TrimRetentionArgs{LaneID: "default", BatchSize: 1})
 	note(m)
+
+	m = newMachine(t)
+	m.must(create(1))
+	require.NoError(t, m.TruncateLog())
+	note(m)
 	return used
 }
 

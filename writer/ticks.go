@@ -175,6 +175,7 @@ func (w *Writer) settleTicks() {
 		w.failing.note(v)
 	}
 	for _, e := range w.batch.ticks {
+		w.upkeepDue = w.upkeepDue || w.isFile && e.job == storeMaintenance && e.err == nil && !e.report.More
 		log := w.log.With("job", jobs[e.job].name)
 		switch {
 		case e.err != nil:

@@ -34,6 +34,8 @@ type Writer struct {
 	ended     uint32 // the version of the file when our last batch ended
 	offered   int64  // data_version when the waiting claims were last offered everything
 	logPages  int    // length of the write-ahead log after the last commit
+	isFile    bool   // and no memory database
+	upkeepDue bool
 	deadlines deadlines
 	scanners  scanners
 	failing   failing
