@@ -2,6 +2,8 @@ package ffsqlite_test
 
 import (
 	"context"
+	"log/slog"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,6 +108,53 @@ func TestBusy_ACascadeIsDoneLater(t *testing.T) {
 		e.advance(time.Second)
 		e.idle()
 		require.Equal(t, messages.PublicSkipped, e.state(members[99]))
+		e.consistent()
+	})
+}
+
+// onLog is a logger that runs a function, on the goroutine of the writer, when a message is written.
+type onLog struct {
+	slog.Handler
+
+	message string
+	run     func()
+}
+
+func (onLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l onLog) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == l.message {
+		l.run()
+	}
+	return nil
+}
+
+func (l onLog) WithAttrs([]slog.Attr) slog.Handler { return l }
+
+func TestBusy_BetweenTheHopsOfACascade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// Another connection takes the database when a commit has just been made whose cascade is not done.
+		letGo, e := func() {}, (*engine)(nil)
+		took := 0
+		e = openAt(t, filepath.Join(t.TempDir(), "x.db"), ffsqlite.WithBusyTimeout(50*time.Millisecond),
+			ffsqlite.WithLogger(slog.New(onLog{slog.DiscardHandler, "a background job has run", func() {
+				if took++; took == 1 {
+					letGo = e.heldUp()
+				}
+			}})))
+		_, members := e.chain(200)
+		e.patch(members[0], "deadline_at_ms = 1")
+		require.Equal(t, uint32(1), e.tick(messages.ScannerExecutionDeadline, 0).Processed)
+		require.Equal(t, 1, took)
+		require.Equal(t, messages.PublicExpired, e.state(members[0]))
+		require.Equal(t, messages.PublicWaitingChildren, e.state(members[199]))
+		passes(t, 200*time.Millisecond)
+		letGo()
+		passes(t, 200*time.Millisecond)
+		require.Equal(t, messages.PublicWaitingChildren, e.state(members[199]), "it has given up for now")
+		e.advance(time.Second)
+		e.idle()
+		require.Equal(t, messages.PublicSkipped, e.state(members[199]))
 		e.consistent()
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/ncruces/go-sqlite3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/flowfabric/ffsqlite/actors"
@@ -25,9 +26,15 @@ import (
 )
 
 // breakable is a source of ids that panics on demand.
-type breakable struct{ broken atomic.Bool }
+type breakable struct {
+	broken atomic.Bool
+	asked  func() // called when an id is drawn, if it is set
+}
 
 func (b *breakable) UUID() [16]byte {
+	if b.asked != nil {
+		b.asked()
+	}
 	if b.broken.Load() {
 		panic("no more ids")
 	}
@@ -47,9 +54,10 @@ func (touchy) Handle(context.Context, slog.Record) error { panic("no more paper"
 type engine struct {
 	*actors.Engine
 
-	t   testing.TB
-	ids *breakable
-	sql *fftest.SQL
+	t    testing.TB
+	ids  *breakable
+	sql  *fftest.SQL
+	conn *sqlite3.Conn // the writer's
 }
 
 // migrate is schema.Apply as database.Open wants it.
@@ -64,7 +72,7 @@ func start(t testing.TB, log slog.Handler) *engine {
 	settings := database.Settings{PoolSize: 2, WAL: true, BusyTimeout: time.Second}
 	db, err := database.Open(t.Context(), location, settings, migrate(schema.Apply))
 	require.NoError(t, err)
-	e := &engine{t: t, ids: &breakable{}, sql: fftest.OpenSQL(t, db.DataSource())}
+	e := &engine{t: t, ids: &breakable{}, sql: fftest.OpenSQL(t, db.DataSource()), conn: db.Writer()}
 	w, err := writer.New(db.Writer(), e.ids, slog.New(log))
 	require.NoError(t, err)
 	hubs, err := subscribers.NewHubs(t.Context(), reader.New(db.Readers(), slog.New(slog.DiscardHandler)))
@@ -145,5 +153,39 @@ func TestWriter_APanicOutsideOfOperationsStopsTheEngine(t *testing.T) {
 		require.ErrorIs(t, e.Ping(t.Context()), messages.ErrBug)
 		require.ErrorIs(t, e.Fault(), messages.ErrBug)
 		require.Equal(t, int64(0), e.sql.Int("SELECT count(*) FROM ff_exec_core"))
+	})
+}
+
+func TestWriter_ABatchThatCannotBeRolledBackStopsTheEngine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := start(t, slog.DiscardHandler)
+		kept := create()
+		_, err := e.Mutate(t.Context(), kept)
+		require.NoError(t, err)
+		elsewhere := claim()
+		elsewhere.Lanes = []messages.LaneID{"elsewhere"}
+		waiting := make(chan error, 1)
+		go func() {
+			_, err := e.Mutate(t.Context(), messages.ClaimWaitArgs{ClaimNextArgs: elsewhere})
+			waiting <- err
+		}()
+		synctest.Wait()
+
+		// The connection is interrupted in the middle of the batch, and executes nothing any more, ROLLBACK included.
+		ended, end := context.WithCancel(t.Context())
+		end()
+		e.ids.asked = func() { e.conn.SetInterrupt(ended) }
+		t.Cleanup(func() { e.conn.SetInterrupt(context.WithoutCancel(t.Context())) })
+		for _, err := range e.together(create(), claim(), create()) {
+			require.ErrorIs(t, err, messages.ErrTransport)
+			require.ErrorIs(t, err, sqlite3.INTERRUPT)
+		}
+		require.ErrorIs(t, <-waiting, sqlite3.INTERRUPT)
+		require.ErrorIs(t, e.Ping(t.Context()), sqlite3.INTERRUPT)
+		require.ErrorIs(t, e.WaitCascadeIdle(t.Context()), sqlite3.INTERRUPT)
+		require.ErrorIs(t, e.Fault(), sqlite3.INTERRUPT)
+		_, err = e.Mutate(t.Context(), create())
+		require.ErrorIs(t, err, sqlite3.INTERRUPT)
+		require.Equal(t, [][]string{{"waiting"}}, e.sql.Rows("SELECT public_state FROM ff_exec_core"), "what was there before")
 	})
 }
