@@ -9,9 +9,6 @@ import (
 	"github.com/flowfabric/ffsqlite/writer"
 )
 
-const (
-)
-
 // outcome is what a request of the open batch will be told when the batch commits.
 type outcome struct {
 	request *request
