@@ -11,7 +11,7 @@ type background struct {
 	ending  bool
 	running int
 	idle    chan struct{} // closed when nothing runs any more; nil: nobody waits for that
-	hurry   chan struct{} // closed when those that run have no more time
+	hurry   chan struct{} // closed when those that run have no more time; nil: nothing has begun since
 }
 
 // start runs the task, unless the engine is being closed. When hurry is closed, the task is to begin nothing more.
@@ -57,12 +57,28 @@ func (g *background) whenIdle() <-chan struct{} {
 	return idle
 }
 
+// tasks returns how many run.
+func (g *background) tasks() int {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	return g.running
+}
+
+// hurryUp tells those that run that they have no more time.
+func (g *background) hurryUp() {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	if g.hurry != nil {
+		close(g.hurry)
+		g.hurry = nil
+	}
+}
+
 // end lets nothing begin any more, and waits for what runs. Once ctx has ended, that is told to hurry, and the context's
 // error is returned.
 func (g *background) end(ctx context.Context) error {
 	g.mutex.Lock()
 	g.ending = true
-	hurry := g.hurry
 	g.mutex.Unlock()
 	idle := g.whenIdle()
 	select {
@@ -74,9 +90,7 @@ func (g *background) end(ctx context.Context) error {
 	case <-idle:
 		return nil
 	case <-ctx.Done():
-		if hurry != nil {
-			close(hurry)
-		}
+		g.hurryUp()
 		<-idle
 		return ctx.Err()
 	}

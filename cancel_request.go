@@ -17,8 +17,9 @@ const (
 
 // CancelFlowRequest cancels a flow as a server does that is asked to: CancelFlowHeader, then for cancel_all CancelExecution
 // and AckCancelMember for each member. With Wait it returns when all members are dealt with, and names those that failed
-// in the outcome partially_cancelled; without, it answers cancellation_scheduled and goes on in the background, which Close
-// waits for. What fails, or is not reached, stays in the backlog, and the engine deals with it 30 seconds later.
+// in the outcome partially_cancelled; without, it answers cancellation_scheduled and goes on in the background, which
+// ShutdownPrepare and Close wait for. What fails, or is not reached, stays in the backlog, and the engine deals with it 30
+// seconds later.
 //
 // A flow that was closed before is answered with what is stored of that, 1000 members at most. Interceptors see the
 // request and each call that it is made of. ErrFlowNotFound says that there is no such flow.

@@ -173,6 +173,65 @@ func TestSpec04_S77_WhatCloseCannotWaitForStaysInTheBacklog(t *testing.T) {
 	})
 }
 
+func TestSpec04_S77_ShutdownPrepareWaitsForTheBackground(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		held := make(chan struct{})
+		g := open(t, failingCancels(func(messages.ExecutionID) error { <-held; return nil })).newFlow()
+		g.members(20)
+		g.request(messages.CancelAll, false)
+		prepared := calling(func() error { return g.ShutdownPrepare(t.Context(), 15*time.Second) })
+		g.clock.Advance(15*time.Second - time.Millisecond)
+		unanswered(t, prepared)
+		close(held)
+		require.NoError(t, <-prepared)
+		g.requireNoBacklog()
+	})
+}
+
+func TestSpec04_S77_WhatAShutdownCannotWaitForStaysInTheBacklog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		held := make(chan struct{})
+		g := open(t, failingCancels(func(messages.ExecutionID) error { <-held; return nil })).newFlow()
+		g.members(20)
+		g.request(messages.CancelAll, false)
+		prepared := calling(func() error { return g.ShutdownPrepare(t.Context(), 15*time.Second) })
+		g.clock.Advance(15 * time.Second)
+		err := <-prepared
+		require.ErrorIs(t, err, messages.ErrTimeout)
+		var typed *messages.Error
+		require.ErrorAs(t, err, &typed)
+		require.Equal(t, messages.TimeoutError("shutdown_prepare", 15*time.Second), typed)
+		close(held)
+		synctest.Wait()
+		_, members := g.backlog()
+		require.Len(t, members, 4, "no further member was begun")
+
+		require.NoError(t, g.ShutdownPrepare(t.Context(), 15*time.Second), "a second call waits for nothing")
+		other := g.newFlow()
+		other.members(20)
+		require.Equal(t, messages.CancelFlowScheduled, other.request(messages.CancelAll, false).Outcome)
+		synctest.Wait()
+		_, members = g.backlog()
+		require.Len(t, members, 4, "what began after the grace period has its time")
+	})
+}
+
+func TestShutdownPrepare_WithoutGraceTheBackgroundGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		held := make(chan struct{})
+		g := open(t, failingCancels(func(messages.ExecutionID) error { <-held; return nil })).newFlow()
+		g.members(20)
+		g.request(messages.CancelAll, false)
+		require.NoError(t, g.ShutdownPrepare(t.Context(), 0))
+		close(held)
+		synctest.Wait()
+		g.requireNoBacklog()
+	})
+}
+
 func TestSpec04_S77_TheCallerLeaves(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	g := open(t, failingCancels(func(messages.ExecutionID) error { cancel(); return ctx.Err() })).newFlow()

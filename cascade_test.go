@@ -3,6 +3,7 @@ package ffsqlite_test
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -102,6 +103,27 @@ func TestSpec04_S24_CancelledAndSkippedUpstreamsMakeAllOfImpossible(t *testing.T
 	require.Equal(t, "0 1 0 0 impossible", g.group(m[1]))
 	require.Equal(t, messages.PublicSkipped, g.state(m[2]))
 	require.Equal(t, "0 0 1 0 impossible", g.group(m[2]))
+}
+
+func TestSpec04_S24_AnExpiredUpstreamMakesAllOfImpossible(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := open(t).newFlow()
+		deadline := g.now() + 1000
+		upstream := g.member(func(a *messages.CreateExecutionArgs) { a.ExecutionDeadlineAt = deadline })
+		child := g.member()
+		g.edge(upstream, child)
+		g.advance(999 * time.Millisecond)
+		require.Equal(t, blockedVector, g.vector(child))
+		g.advance(time.Millisecond)
+		g.idle()
+		require.Equal(t, messages.PublicExpired, g.state(upstream))
+		require.Equal(t, "expired", g.completions(upstream))
+		require.Equal(t, messages.PublicSkipped, g.state(child))
+		require.Equal(t, "0 1 0 0 impossible", g.group(child))
+		require.Equal(t, "skipped", g.completions(child))
+		require.Equal(t, "expired", g.sql.Text("SELECT resolved_outcome FROM ff_edge"))
+	})
 }
 
 func TestSpec04_S26_ABlockedMemberCannotBeClaimed(t *testing.T) {

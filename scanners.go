@@ -31,9 +31,10 @@ func (b *Backend) RunScannerTick(
 }
 
 // ShutdownPrepare quiesces the engine before the process goes away: the background jobs stop, tails of streams
-// return empty pages, further reads of streams get ErrUnavailable, and it waits for what is under way, up to grace; 0 does
-// not wait. Other methods keep working. ErrTimeout says that the grace period was too short. A second call returns nil at
-// once.
+// return empty pages, further reads of streams get ErrUnavailable, and it waits for what is under way, the members that
+// [Backend.CancelFlowRequest] cancels in the background too, up to grace; 0 does not wait. Other methods keep working.
+// ErrTimeout says that the grace period was too short; members that were not reached stay in the backlog of their flow. A
+// second call returns nil at once.
 func (b *Backend) ShutdownPrepare(ctx context.Context, grace time.Duration) error {
 	return run(ctx, b, messages.ShutdownPrepareArgs{Grace: grace})
 }

@@ -2,6 +2,7 @@ package ffsqlite
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -45,6 +46,13 @@ func (g *streamGate) leave() {
 	}
 }
 
+// count returns how many are inside.
+func (g *streamGate) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.inside
+}
+
 func (g *streamGate) isShut() bool {
 	select {
 	case <-g.shut:
@@ -68,8 +76,8 @@ func (g *streamGate) close() bool {
 	return true
 }
 
-// shutdownPrepare shuts the gate of streams and stops the background jobs, and waits for both. Calls that come meanwhile
-// wait for the first, later ones for nothing.
+// shutdownPrepare shuts the gate of streams and stops the background jobs, and waits for both and for the flows that are
+// being cancelled. Calls that come meanwhile wait for the first, later ones for nothing.
 func (e *engine) shutdownPrepare(ctx context.Context, grace time.Duration) error {
 	if !e.gate.close() {
 		select {
@@ -95,15 +103,27 @@ func (e *engine) quiesce(ctx context.Context, grace time.Duration) error {
 	timer := e.clock.AfterFunc(grace, func() { close(passed) })
 	defer timer.Stop()
 	if err := e.actors.ShutdownPrepare(ctx, grace); err != nil || grace == 0 {
+		if errors.Is(err, messages.ErrTimeout) {
+			e.background.hurryUp()
+		}
 		return err
 	}
-	select {
-	case <-e.gate.empty:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-passed:
+	for _, ended := range []<-chan struct{}{e.gate.empty, e.background.whenIdle()} {
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-passed:
+			return e.graceIsOver(grace, begun)
+		}
 	}
-	e.options.log.Warn("streams are read at the end of the grace period", "grace", grace)
+	return nil
+}
+
+// graceIsOver has what goes on begin nothing more.
+func (e *engine) graceIsOver(grace time.Duration, begun time.Time) error {
+	e.options.log.Warn("streams are read or flows are cancelled at the end of the grace period",
+		"streams", e.gate.count(), "flows", e.background.tasks(), "grace", grace)
+	e.background.hurryUp()
 	return messages.TimeoutError(messages.ShutdownPrepareArgs{}.Method(), e.clock.Since(begun))
 }

@@ -42,11 +42,12 @@ func (a *writerActor) continueCascade(ctx actor.Context) {
 
 // answerIdle answers those who wait for the cascades to end, once they have or nobody goes on with them.
 func (a *writerActor) answerIdle() {
-	if a.open || a.writer.HasHops() && a.fault == nil && !a.drained {
+	idle := a.writer.CascadeIdle()
+	if a.open || !idle && a.fault == nil && !a.drained {
 		return
 	}
 	err := a.fault
-	if err == nil && a.writer.HasHops() {
+	if err == nil && !idle {
 		err = messages.UnavailableError(messages.WaitCascadeIdleArgs{}.Method()) // Nobody goes on with them.
 	}
 	for _, done := range a.idle {

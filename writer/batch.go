@@ -2,7 +2,6 @@ package writer
 
 import (
 	"fmt"
-	"maps"
 	"runtime/debug"
 
 	"github.com/flowfabric/ffsqlite/database"
@@ -37,7 +36,7 @@ type batch struct {
 
 	// What the writer remembers, as it was when the batch began.
 	deadlines deadlines
-	attempts  map[hop]int
+	setbacks  setbacks
 }
 
 // entry is one thing that the batch did, to be done again if need be.
@@ -47,8 +46,8 @@ type entry struct {
 	do     func()
 }
 
-func (b *batch) begin(d deadlines, attempts map[hop]int) {
-	b.careful, b.deadlines, b.attempts, b.asked = false, d, maps.Clone(attempts), nil
+func (b *batch) begin(d deadlines, s setbacks) {
+	b.careful, b.deadlines, b.setbacks, b.asked = false, d, s, nil
 	b.entries = b.entries[:0]
 	b.forget()
 }

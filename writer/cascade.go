@@ -3,18 +3,11 @@ package writer
 import (
 	"slices"
 
-	"github.com/flowfabric/ffsqlite/database"
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
-const (
-	// hopEdges bounds the edges that one hop resolves: about a millisecond of work, because callers wait behind it.
-	hopEdges = 16
-	// recoverHops bounds the hops of one commit of Recover.
-	recoverHops = 1000
-	// hopAttempts is how often a failing hop is tried before the event is left to the dependency reconciler.
-	hopAttempts = 3
-)
+// hopEdges bounds the edges that one hop resolves: about a millisecond of work, because callers wait behind it.
+const hopEdges = 16
 
 // hop is work that follows from a commit: a completion whose children have not all heard of it, or, without one, a group
 // whose siblings are to be cancelled.
@@ -31,8 +24,8 @@ type groupKey struct {
 // hopQueue holds the hops, oldest first. It is rebuilt from the rows at start, so it may be lost at any time.
 type hopQueue struct {
 	hops     []hop
-	stale    bool        // a batch was rolled back since: the next one reads them again
-	attempts map[hop]int // of hops that have failed; at hopAttempts one is given up
+	stale    bool // a batch was rolled back since: the next one reads them again
+	setbacks setbacks
 }
 
 func (q *hopQueue) push(hops []hop) { q.hops = append(q.hops, hops...) }
@@ -51,11 +44,12 @@ SELECT flow_id, downstream_eid
  WHERE partition_key = 0
  ORDER BY enqueued_at_ms`
 
-// readHops queues what is committed, not done and not given up: what a crash left, or a batch that was rolled back.
+// readHops queues what is committed and not done, but for hops that rest or are given up: what a crash left, or a batch
+// that was rolled back.
 func (w *Writer) readHops() error {
 	w.hops.hops = w.hops.hops[:0]
 	add := func(h hop) {
-		if w.hops.attempts[h] < hopAttempts {
+		if w.hops.setbacks.ready(h) {
 			w.hops.hops = append(w.hops.hops, h)
 		}
 	}
@@ -75,9 +69,12 @@ func (w *Writer) readHops() error {
 	return err
 }
 
-// HasHops reports whether a part of the cascade is left to do, that of the open batch included. After a rollback it says
-// true until the next batch knows better.
+// HasHops reports whether a part of the cascade is left to do now, that of the open batch included. After a rollback it
+// says true until the next batch knows better.
 func (w *Writer) HasHops() bool { return w.hops.stale || len(w.hops.hops)+len(w.batch.queued) > 0 }
+
+// CascadeIdle reports whether nothing of the cascade is left to do, now or when a hop has rested that failed.
+func (w *Writer) CascadeIdle() bool { return !w.HasHops() && len(w.hops.setbacks.resting) == 0 }
 
 // HasOwnHops reports whether a part of the cascade is left to do that the open batch itself has caused.
 func (w *Writer) HasOwnHops() bool { return len(w.batch.queued) > 0 }
@@ -90,25 +87,10 @@ func (w *Writer) HopOwn(now messages.TimestampMs) {
 
 // Hop runs one hop of the cascade in its own savepoint: the next completion releases or skips up to hopEdges of its
 // children, or the next group has up to hopMembers of its siblings cancelled. Executions that end by it are queued as
-// further completions. A hop that fails leaves no trace, never undoes what caused it, and is tried again.
+// further completions. A hop that fails leaves no trace, never undoes what caused it, and is tried again a little later
+// (see [Writer.NextDeadline]).
 func (w *Writer) Hop(now messages.TimestampMs) {
 	w.run("cascade", nil, func() { w.hop(now, &w.hops.hops, &w.batch.queued) })
-}
-
-// Recover runs the cascade that a crash has left, in batches of its own, until none is left.
-func (w *Writer) Recover(now messages.TimestampMs) error {
-	for w.HasHops() {
-		if err := database.Retry(w.Begin); err != nil {
-			return err
-		}
-		for range recoverHops {
-			w.Hop(now)
-		}
-		if _, err := w.Commit(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // hop runs the oldest hop of the queues. One of the open batch may run before it commits: then both are durable together.
@@ -128,11 +110,11 @@ func (w *Writer) hop(now messages.TimestampMs, queues ...*[]hop) {
 	case err == nil && !done:
 		w.hops.hops = slices.Insert(w.hops.hops, 0, next)
 	case err == nil:
-		delete(w.hops.attempts, next)
+		w.hops.setbacks.forget(next)
 	case w.lost != nil:
 		w.hops.push([]hop{next})
 	default:
-		w.retryHop(next, err)
+		w.retryHop(next, now, err)
 	}
 	w.serveWaiting(now)
 }
@@ -156,17 +138,11 @@ func (w *Writer) runHop(h hop, now messages.TimestampMs) (done bool, err error) 
 	return done, err
 }
 
-func (w *Writer) retryHop(failed hop, cause error) {
-	if w.hops.attempts == nil {
-		w.hops.attempts = map[hop]int{}
+func (w *Writer) retryHop(failed hop, now messages.TimestampMs, cause error) {
+	if !w.hops.setbacks.failed(failed, now) {
+		w.log.Warn("a hop of the cascade failed", "event_id", int64(failed.event),
+			"flow_id", failed.group.flow.String(), "error", cause)
 	}
-	w.hops.attempts[failed]++
-	if w.hops.attempts[failed] < hopAttempts {
-		w.hops.push([]hop{failed})
-		return
-	}
-	w.log.Warn("a hop of the cascade failed", "event_id", int64(failed.event), "flow_id", failed.group.flow.String(),
-		"error", cause)
 }
 
 // loadCompletionSQL selects the oldest completion of the same execution that has not been dispatched, as a rule the one

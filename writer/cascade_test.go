@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/flowfabric/ffsqlite/messages"
+	"github.com/flowfabric/ffsqlite/writer"
 )
 
 // graphFlow is the flow of the graphs below.
@@ -71,23 +72,154 @@ func TestSpec04_S27_ACrashBeforeTheHopIsRecovered(t *testing.T) {
 	require.Empty(t, m.query("SELECT event_id FROM ff_completion_event WHERE dispatched_at_ms IS NULL"))
 }
 
-func TestSpec04_S29_AFailingHopIsTriedAgainAndThenLeft(t *testing.T) {
+// refuseEdges makes every hop fail that resolves an edge, until allow is called.
+func (m *machine) refuseEdges() (allow func()) {
+	m.t.Helper()
+	require.NoError(m.t, m.conn.Exec(`CREATE TRIGGER refuse BEFORE UPDATE OF resolved_at_ms ON ff_edge
+		BEGIN SELECT RAISE(ABORT, 'refused'); END`))
+	return func() {
+		m.t.Helper()
+		require.NoError(m.t, m.conn.Exec("DROP TRIGGER refuse"))
+	}
+}
+
+// later runs what is due after some time, and the cascade of that.
+func (m *machine) later(ms messages.TimestampMs) {
+	m.t.Helper()
+	m.now += ms
+	require.NoError(m.t, m.Begin())
+	for m.RunDue(m.now) {
+	}
+	for m.HasHops() {
+		m.Hop(m.now)
+	}
+	_, err := m.Commit()
+	require.NoError(m.t, err)
+}
+
+func (m *machine) publicStates() []string {
+	m.t.Helper()
+	return m.query("SELECT public_state FROM ff_exec_core ORDER BY execution_id")
+}
+
+func (m *machine) undispatched() []string {
+	m.t.Helper()
+	return m.query("SELECT event_id FROM ff_completion_event WHERE dispatched_at_ms IS NULL")
+}
+
+func TestSpec04_S29_AFailingHopIsTriedAgainAfter5And10Ms(t *testing.T) {
 	m := newMachine(t)
 	m.chain(2)
 	first := m.claimed()
-	require.NoError(t, m.conn.Exec(`CREATE TRIGGER refuse BEFORE UPDATE OF resolved_at_ms ON ff_edge
-		BEGIN SELECT RAISE(ABORT, 'refused'); END`))
-	m.must(messages.CompleteArgs{Handle: first}) // apply runs hops until none is left.
+	allow := m.refuseEdges()
+	failed := m.now
+	m.must(messages.CompleteArgs{Handle: first})
 	require.False(t, m.HasHops())
-	require.Len(t, m.query("SELECT event_id FROM ff_completion_event WHERE dispatched_at_ms IS NULL"), 1)
-	require.Equal(t, []string{"completed", "waiting_children"},
-		m.query("SELECT public_state FROM ff_exec_core ORDER BY execution_id"))
+	require.False(t, m.CascadeIdle(), "it rests")
+	require.Equal(t, failed+5, m.NextDeadline())
+	m.later(4)
+	require.Equal(t, failed+5, m.NextDeadline(), "nothing was tried")
+	m.later(1)
+	require.Equal(t, failed+15, m.NextDeadline())
+	allow()
+	m.later(9)
+	require.Equal(t, []string{"completed", "waiting_children"}, m.publicStates())
+	m.later(1)
+	require.Equal(t, []string{"completed", "waiting"}, m.publicStates())
+	require.Empty(t, m.undispatched())
+	require.True(t, m.CascadeIdle())
+}
 
-	require.NoError(t, m.conn.Exec("DROP TRIGGER refuse"))
+func TestSpec04_S29_AHopThatFailsThreeTimesIsLeftToTheReconciler(t *testing.T) {
+	m := newMachine(t)
+	m.graph(3, [2]byte{0, 1}, [2]byte{0, 2})
+	first := m.claimed()
+	allow := m.refuseEdges()
+	committed := m.now
+	m.must(messages.CompleteArgs{Handle: first})
+	m.later(5)
+	m.later(10)
+	require.True(t, m.CascadeIdle(), "it is given up")
+	m.later(100)
+	require.Len(t, m.undispatched(), 1)
+	require.Equal(t, []string{"completed", "waiting_children", "waiting_children"}, m.publicStates())
+	allow()
+
+	other := messages.CreateFlowArgs{FlowID: messages.FlowID{0: 0xf9, 6: 0x40, 8: 0x80}, Namespace: "default"}
+	m.must(other)
+	require.NoError(t, m.Begin())
+	require.NoError(t, m.Rollback()) // The queue is read from the rows again.
+	m.must(other)
+	require.Len(t, m.undispatched(), 1, "no longer a matter of the queue")
+
+	require.Zero(t, m.ticked(messages.ScannerDependencyReconciler, committed+1000))
+	require.Equal(t, messages.ScanReport{Processed: 1, Actions: map[string]uint32{"reconciled": 1}},
+		m.ticked(messages.ScannerDependencyReconciler, committed+1001))
+	require.Equal(t, []string{"completed", "waiting", "waiting"}, m.publicStates())
+	require.Empty(t, m.undispatched())
+	require.Zero(t, m.ticked(messages.ScannerDependencyReconciler, committed+1001))
+}
+
+// ticked runs one tick of a job to its end, and the cascade of that.
+func (m *machine) ticked(name messages.ScannerName, now messages.TimestampMs) messages.ScanReport {
+	m.t.Helper()
+	tick, err := writer.NewTick(name, now)
+	require.NoError(m.t, err)
+	for {
+		require.NoError(m.t, m.Begin())
+		m.RunTick(tick, m.now)
+		for m.HasHops() {
+			m.Hop(m.now)
+		}
+		_, err := m.Commit()
+		require.NoError(m.t, err)
+		if report, err, done := tick.Done(); done {
+			require.NoError(m.t, err)
+			return report
+		}
+	}
+}
+
+// reconcilesDependencies leaves a completion and an edge to the dependency reconciler.
+func (m *machine) reconcilesDependencies() {
+	m.t.Helper()
+	require.NoError(m.t, m.conn.Exec(`UPDATE ff_edge SET dep_state = 'unsatisfied';
+		UPDATE ff_completion_event SET dispatched_at_ms = NULL`))
+	m.ticked(messages.ScannerDependencyReconciler, m.now+1001)
+	require.NoError(m.t, m.conn.Exec("UPDATE ff_edge SET dep_state = 'unsatisfied'"))
+	m.ticked(messages.ScannerDependencyReconciler, m.now+1001)
+	require.NoError(m.t, m.Recover(m.now))
+}
+
+func TestRecover_AHopThatFailsRests(t *testing.T) {
+	m := newMachine(t)
+	m.chain(2)
+	m.commitWith(messages.CompleteArgs{Handle: m.claimed()}, 0)
+	allow := m.refuseEdges()
 	m.restart()
 	require.NoError(t, m.Recover(m.now))
-	require.Equal(t, []string{"completed", "waiting"},
-		m.query("SELECT public_state FROM ff_exec_core ORDER BY execution_id"))
+	require.Equal(t, m.now+5, m.NextDeadline())
+	allow()
+	m.later(5)
+	require.Equal(t, []string{"completed", "waiting"}, m.publicStates())
+}
+
+func TestHop_ARolledBackBatchForgetsNoRest(t *testing.T) {
+	m := newMachine(t)
+	m.chain(2)
+	first := m.claimed()
+	allow := m.refuseEdges()
+	m.must(messages.CompleteArgs{Handle: first})
+	m.now += 5
+	require.NoError(t, m.Begin())
+	m.RunDue(m.now)
+	m.Hop(m.now)
+	require.NoError(t, m.Rollback()) // The second attempt has not been.
+	m.must(messages.CreateFlowArgs{FlowID: messages.FlowID{0: 0xf9, 6: 0x40, 8: 0x80}, Namespace: "default"})
+	require.Equal(t, m.now, m.NextDeadline(), "it rests until then, and is not read as new")
+	allow()
+	m.later(0)
+	require.Equal(t, []string{"completed", "waiting"}, m.publicStates())
 }
 
 func TestSpec04_S28_ACrashAfterTheFirstHopOfAChainIsRecovered(t *testing.T) {

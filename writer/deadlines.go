@@ -95,9 +95,10 @@ func (w *Writer) StopScanners() {
 	w.deadlines.ticks = [jobCount]tick{}
 }
 
-// NextDeadline returns when a job is due next, at the earliest; 0 when none will be.
+// NextDeadline returns when a job is due next, at the earliest, or a hop of the cascade that has failed; 0 when none will
+// be.
 func (w *Writer) NextDeadline() messages.TimestampMs {
-	next := int64(never)
+	next := w.hops.setbacks.next()
 	for j := range jobCount {
 		if w.scanners.automatic(j) {
 			next = min(next, w.dueAt(j))

@@ -18,6 +18,7 @@ const (
 	delayedPromoter
 	edgeCancelDispatcher
 	edgeCancelReconciler
+	dependencyReconciler
 	cancelReconciler
 	flowProjector
 	streamSweep
@@ -71,6 +72,10 @@ var jobs = [jobCount]job{
 	edgeCancelReconciler: {
 		messages.ScannerEdgeCancelReconciler, 50,
 		"", due(duePendingGroupsSQL), (*Writer).reconcileSiblings,
+	},
+	dependencyReconciler: {
+		messages.ScannerDependencyReconciler, 50,
+		"", (*Writer).unsettled, (*Writer).settle,
 	},
 	cancelReconciler: {
 		messages.ScannerCancelReconciler, 100,

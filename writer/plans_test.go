@@ -118,6 +118,7 @@ func everyStatement(t *testing.T) map[string]bool {
 	m.RunTick(dispatcher, m.now)
 	require.NoError(t, m.Rollback())
 	require.NoError(t, m.Recover(m.now))
+	m.reconcilesDependencies()
 	note(m)
 
 	m = newMachine(t)

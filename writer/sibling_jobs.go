@@ -58,10 +58,11 @@ func (w *Writer) dispatchSiblings(t *tick, rowid int64) (action, error) {
 		return nothing, nil
 	}
 	_, done, err := w.drain(key, drainMembers, t.now)
-	if err == nil && !done {
-		w.batch.queued = append(w.batch.queued, hop{group: key})
+	if err != nil {
+		return nothing, err
 	}
-	return "dispatched", err
+	w.goOn(hop{group: key}, done)
+	return "dispatched", nil
 }
 
 // reconcileSiblings puts the bookkeeping of one pending group right (02 §8.7, edge_cancel_reconciler).

@@ -21,9 +21,11 @@ type tick struct {
 }
 
 // RunDue runs one portion of each job that is due, and reports whether more is. It needs an open batch. Each row is a step
-// of its own, re-checked there, so that a message that came first always wins.
+// of its own, re-checked there, so that a message that came first always wins. Hops that have rested are left to
+// [Writer.Hop].
 func (w *Writer) RunDue(now messages.TimestampMs) (more bool) {
 	w.run("run_due", nil, func() {
+		w.hops.push(w.hops.setbacks.wake(now))
 		for j := range jobCount {
 			if w.due(j, now) {
 				w.runAutomatic(j, now)

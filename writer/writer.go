@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -78,7 +77,7 @@ func (w *Writer) Begin() error {
 		return err
 	}
 	w.lost = nil
-	w.batch.begin(w.deadlines, w.hops.attempts)
+	w.batch.begin(w.deadlines, w.hops.setbacks.clone())
 	return nil
 }
 
@@ -226,7 +225,7 @@ func (w *Writer) undoAll() error {
 	w.remembered.forgetAll()
 	w.deadlines = w.batch.deadlines
 	w.waiting.rewind()
-	w.hops.attempts, w.hops.stale = maps.Clone(w.batch.attempts), true
+	w.hops.setbacks, w.hops.stale = w.batch.setbacks.clone(), true
 	w.resetStatements()
 	if w.conn.GetAutocommit() {
 		return nil
