@@ -158,7 +158,7 @@ func (w *Writer) claimRow(offered *execution, r *claimRequest, now messages.Time
 	if x.granted {
 		return w.claimFirst(now, r)
 	}
-	if !x.ready() && !x.lost() || x.deadlineAt.set && x.deadlineAt.ms <= int64(now) {
+	if !x.ready() && !x.lost() || x.pastDeadline(now) {
 		return nil, nil //nolint:nilnil // Not claimable any more.
 	}
 	if r.accepts(x.class()) == undecided {

@@ -57,7 +57,7 @@ func (w *Writer) createExecution(
 // insertOffered inserts a new execution, at once as claimed when a claim waits that it suits: the row is then written
 // once instead of twice, and is never seen as claimable. It reports false when the UUID exists already.
 func (w *Writer) insertOffered(x *execution, now messages.TimestampMs) (inserted bool, err error) {
-	c := w.waiterFor(x)
+	c := w.waiterFor(x, now)
 	if c == nil {
 		return w.insertExecution(x)
 	}

@@ -270,6 +270,11 @@ func (x *execution) lost() bool {
 	return x.phase == "active" && (x.ownership == "lease_expired_reclaimable" || x.ownership == "lease_revoked")
 }
 
+// pastDeadline reports whether the time of the execution is up; nobody may claim it any more.
+func (x *execution) pastDeadline(when messages.TimestampMs) bool {
+	return x.deadlineAt.set && x.deadlineAt.ms <= int64(when)
+}
+
 // class is ff_exec_core.claim_class of a claimable row.
 func (x *execution) class() string {
 	return x.raw.text("namespace") + "\x1f" + x.raw.text("execution_kind") + "\x1f" + x.capabilities

@@ -95,7 +95,7 @@ func (w *Writer) expire(
 	if err != nil {
 		return messages.ExpireExecutionResult{}, err
 	}
-	pastDeadline := x.deadlineAt.set && x.deadlineAt.ms <= int64(when)
+	pastDeadline := x.pastDeadline(when)
 	switch {
 	case phase == messages.ExpireExecutionDeadline && !pastDeadline,
 		phase == messages.ExpireAttemptTimeout && !a.timedOut(when):

@@ -173,8 +173,8 @@ func (r *claimRequest) key() string {
 // waiterFor takes the first waiting claim that an execution suits which is being created, nil when there is none. What
 // only the rows could tell, and what is not claimable yet, is left to serveWaiting; so is everything in a careful batch,
 // for there the creation and the claim are to fail each by itself, and what a message creates that goes on.
-func (w *Writer) waiterFor(x *execution) *waitingClaim {
-	if w.batch.careful || w.batch.whole || !x.ready() {
+func (w *Writer) waiterFor(x *execution, now messages.TimestampMs) *waitingClaim {
+	if w.batch.careful || w.batch.whole || !x.ready() || x.pastDeadline(now) {
 		return nil
 	}
 	class := ""

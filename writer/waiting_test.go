@@ -182,6 +182,21 @@ func TestWaiting_AnExecutionThatIsNotStoredIsGivenToNobody(t *testing.T) {
 	require.Equal(t, create(3).ExecutionID, m.claimedBy(w))
 }
 
+func TestWaiting_AnExecutionThatIsCreatedPastItsDeadlineIsGivenToNobody(t *testing.T) {
+	m := newMachine(t)
+	w := &waiter{}
+	m.waits(w)
+	late := create(1)
+	late.ExecutionDeadlineAt = m.now
+	m.must(late)
+	require.Empty(t, m.Served())
+	require.Equal(t, []string{"waiting"}, m.query("SELECT public_state FROM ff_exec_core"))
+	late = create(2)
+	late.ExecutionDeadlineAt = m.now + 1
+	m.must(late)
+	require.Equal(t, late.ExecutionID, m.claimedBy(w))
+}
+
 func TestWaiting_ForeignCommits(t *testing.T) {
 	const reschedule = `
 		UPDATE ff_exec_core SET raw_fields = json_set(raw_fields, '$.delay_until', '1700000000010')
