@@ -66,13 +66,31 @@ func (f *countFile) Sync(flags vfs.SyncFlag) error {
 const (
 	walHeaderBytes   = 32
 	frameHeaderBytes = 24
+	pageBytes        = 4096
+	frameBytes       = frameHeaderBytes + pageBytes
 )
 
-// WriteAt counts the header of a commit's last frame: only there the field of the database's size is not zero. SQLite
-// writes frame headers by themselves, and no padding frames on files that are safe against torn overwrites, as these.
+// WriteAt counts the headers of commits' last frames and forwards. Frame headers come by themselves or with their pages,
+// a few frames at once; there are no padding frames on files that are safe against torn overwrites, as these.
 func (f *countFile) WriteAt(p []byte, off int64) (int, error) {
-	if f.log && len(p) == frameHeaderBytes && off >= walHeaderBytes && binary.BigEndian.Uint32(p[4:8]) != 0 {
-		storage.commits.Add(1)
+	if f.log {
+		storage.commits.Add(commitsIn(p, off))
 	}
 	return f.osFile.WriteAt(p, off)
+}
+
+// commitsIn counts the frames in a piece of the log that end a commit: only there the size of the database is not zero.
+func commitsIn(p []byte, off int64) (n int64) {
+	header := (off - walHeaderBytes) % frameBytes // How far into its frame the piece begins.
+	if off < walHeaderBytes {
+		header = walHeaderBytes - off
+	} else if header > 0 {
+		header = frameBytes - header
+	}
+	for ; header+frameHeaderBytes <= int64(len(p)); header += frameBytes {
+		if binary.BigEndian.Uint32(p[header+4:]) != 0 {
+			n++
+		}
+	}
+	return n
 }

@@ -15,6 +15,8 @@ const (
 	frameEnds   = 4
 	// logStep is how far the log grows at once. It bounds what one commit writes beside its own frames.
 	logStep = 256 << 10
+	// logPiece is what it grows by in one write.
+	logPiece = 4 << 10
 	// mostGathered bounds the frames that wait for the end of their commit.
 	mostGathered = 1 << 20
 )
@@ -96,29 +98,33 @@ func (f *logFile) WriteAt(b []byte, offset int64) (int, error) {
 
 // flush writes what was gathered. When that fails, SQLite undoes the commit, and nothing of it is kept for later.
 func (f *logFile) flush() error {
-	frames := f.frames
-	end := f.at + int64(len(frames))
-	f.frames = f.frames[:0]
-	if len(frames) == 0 {
+	if len(f.frames) == 0 {
 		return nil
 	}
-	if end > f.size {
-		if grown := append(frames, make([]byte, logStep-end%logStep)...); f.write(grown, f.at) == nil {
-			f.frames, f.at = grown[:0], end
-			return nil
-		}
-		// The disk may have room for the frames alone.
+	frames, at := f.frames, f.at
+	f.at += int64(len(frames))
+	f.frames = frames[:0]
+	if f.at > f.size {
+		f.grow(f.at)
 	}
-	f.at = end
-	return f.write(frames, end-int64(len(frames)))
-}
-
-func (f *logFile) write(b []byte, offset int64) error {
-	_, err := f.File.WriteAt(b, offset)
-	if end := offset + int64(len(b)); err == nil && end > f.size {
-		f.size = end
+	_, err := f.File.WriteAt(frames, at)
+	if err == nil {
+		f.size = max(f.size, f.at)
 	}
 	return err
+}
+
+var zeros [logPiece]byte
+
+// grow extends the file by zeros up to the end of the step that the frames end in. It goes in small pieces: file systems
+// keep in memory what one write brought as one piece, and later write all of it for each change of a part. On a full disk
+// there may still be room for the frames alone, so a failure is theirs to tell.
+func (f *logFile) grow(end int64) {
+	for end += logStep - end%logStep; f.size < end; f.size += logPiece - f.size%logPiece {
+		if _, err := f.File.WriteAt(zeros[f.size%logPiece:], f.size); err != nil {
+			return
+		}
+	}
 }
 
 // ReadAt reads what was gathered, too.
