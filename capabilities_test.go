@@ -52,3 +52,26 @@ func TestSpec01_S55_Identity(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, messages.PrepareNoop, outcome.Outcome)
 }
+
+func TestSpec02_S37_WhatAFlagPromisesIsThere(t *testing.T) {
+	e := open(t)
+	backend, supports := reflect.ValueOf(e.Backend), reflect.ValueOf(e.Capabilities().Supports)
+	for i := range supports.NumField() {
+		name := supports.Type().Field(i).Name
+		if !supports.Field(i).Bool() {
+			continue
+		}
+		if other := methodOf[name]; other != "" {
+			name = other
+		}
+		method := backend.MethodByName(name)
+		args := []reflect.Value{reflect.ValueOf(t.Context())}
+		for n := 1; n < method.Type().NumIn(); n++ {
+			args = append(args, reflect.Zero(method.Type().In(n)))
+		}
+		results := method.Call(args)
+		if err, failed := results[len(results)-1].Interface().(error); failed {
+			require.NotErrorIs(t, err, messages.ErrUnavailable, name)
+		}
+	}
+}

@@ -225,22 +225,39 @@ func TestSpec04_S36_AWideFanOutIsReleasedWhole(t *testing.T) {
 	g.consistent()
 }
 
-func TestSpec04_S64Delay_ADelayedMemberIsReleasedToItsDelay(t *testing.T) {
-	// 02 scenario 64: the gate comes before the delay, and its release looks at the delay.
+// The gate comes before the delay, and its release looks at the delay.
+func TestSpec02_S64_ADelayedMemberIsReleasedToItsDelay(t *testing.T) {
 	g := open(t).newFlow()
-	upstream := g.member()
+	upstream, late := g.member(withPriority(1)), g.member()
 	due := g.now() + 1000
-	child := g.member(func(a *messages.CreateExecutionArgs) { a.DelayUntil = due })
+	delayed := func(a *messages.CreateExecutionArgs) { a.DelayUntil = due }
+	child, lateChild := g.member(delayed), g.member(delayed)
 	require.Equal(t, messages.PublicDelayed, g.state(child))
 	g.edge(upstream, child)
+	g.edge(late, lateChild)
 	require.Equal(t, blockedVector, g.vector(child))
+	require.Equal(t, blockedVector, g.vector(lateChild))
+
+	g.clock.Advance(500 * time.Millisecond)
 	g.drive(upstream, true)
 	require.Equal(t, messages.PublicDelayed, g.state(child))
 	require.Equal(t, fmt.Sprint(int64(due)), g.raw(child, "delay_until"))
+	claimed, handle := g.claimedExecution()
+	require.Equal(t, late, claimed)
 	g.nothingToClaim()
-	g.clock.Advance(time.Second)
-	claimed, _ := g.claimedExecution()
+
+	g.clock.Advance(500 * time.Millisecond)
+	claimed, _ = g.claimedExecution()
 	require.Equal(t, child, claimed)
+	require.Equal(t, blockedVector, g.vector(lateChild), "its time has come, its upstream has not ended")
+	g.nothingToClaim()
+
+	g.clock.Advance(500 * time.Millisecond)
+	require.NoError(t, g.Complete(t.Context(), handle, nil))
+	g.idle()
+	require.Equal(t, messages.PublicWaiting, g.state(lateChild))
+	claimed, _ = g.claimedExecution()
+	require.Equal(t, lateChild, claimed)
 }
 
 func TestSpec04_S96_CascadeEventsCarryTheScopeOfTheirExecution(t *testing.T) {

@@ -1,7 +1,9 @@
 package ffsqlite_test
 
 import (
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -339,4 +341,17 @@ func TestSpec02_S45_ExecCoreFieldsOfAPartition(t *testing.T) {
 	require.Equal(t, map[string]*string{}, values, "nothing is checked")
 	_, err = e.ReadExecCoreFields(t.Context(), messages.ReadExecCoreFieldsArgs{Fields: []string{"lane_id"}})
 	requireInvalid(t, err, "execution_id: must not be empty")
+
+	g := e.newFlow()
+	member := g.member(requiring("gpu", "cuda"))
+	require.Equal(t, map[string]*string{
+		"lane_id": new("default"), "attempt_index": new("0"), "flow_id": new(g.flow.String()),
+		"required_capabilities": new("cuda,gpu"), "nonsense": nil,
+	}, e.fields(member, "lane_id", "attempt_index", "flow_id", "required_capabilities", "nonsense"))
+	require.Equal(t, map[string]*string{"lane_id": nil, "attempt_index": nil, "flow_id": nil, "required_capabilities": nil},
+		e.fields(newID(), "lane_id", "attempt_index", "flow_id", "required_capabilities"))
+	e.clock.Advance(time.Second)
+	e.drive(id, true)
+	now := new(strconv.FormatInt(int64(e.now()), 10))
+	require.Equal(t, map[string]*string{"completed_at": now, "terminal_at_ms": now}, e.fields(id, "completed_at", "terminal_at_ms"))
 }

@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(relayChild); path != "" {
 		relayUntilKilled(path)
 	}
+	if value := os.Getenv(soakChild); value != "" {
+		soakUntilKilled(value)
+	}
 	goleak.VerifyTestMain(m)
 }
 
