@@ -44,9 +44,9 @@ func TestSpec02_S81_EveryExecutionEndsOnceWhateverIsKilled(t *testing.T) {
 
 		sql, kills := fftest.OpenSQL(t, path), 0
 		for ; sql.Int(leftSQL) > 200; kills++ {
-			killed(t, soakChild, fmt.Sprintf("%d@%s", kills, path), 20+random.IntN(60))
+			killed(t, soakChild, fmt.Sprintf("%d@%s", kills, path), 60+random.IntN(80))
 		}
-		require.Greater(t, kills, 5)
+		require.GreaterOrEqual(t, kills, 3)
 
 		e = openAt(t, path)
 		e.clock.Advance(time.Duration(kills) * soakShift)
