@@ -12,7 +12,7 @@ import (
 
 // The founding test: the scenarios that the producer's and the worker's side were first pinned with, row by row.
 
-func TestSpec03_S01_CreateExecutionSeedsTheRowAndRepeatsAsDuplicate(t *testing.T) {
+func TestSpec03_S01_Spec04_S01_CreateExecutionSeedsTheRowAndRepeatsAsDuplicate(t *testing.T) {
 	e := open(t)
 	id := newID()
 	policy := messages.NewExecutionPolicy()
@@ -48,7 +48,7 @@ func TestSpec03_S01_CreateExecutionSeedsTheRowAndRepeatsAsDuplicate(t *testing.T
 	require.Equal(t, int64(1), e.sql.Int("SELECT count(*) FROM ff_lane_registry"))
 }
 
-func TestFounding_CreateFlowIsIdempotent(t *testing.T) {
+func TestSpec04_S02_CreateFlowIsIdempotent(t *testing.T) {
 	e := open(t)
 	flow := messages.NewFlowID()
 	create := messages.CreateFlowArgs{FlowID: flow, FlowKind: "dag", Namespace: namespace, Now: 100}
@@ -64,7 +64,7 @@ func TestFounding_CreateFlowIsIdempotent(t *testing.T) {
 		"SELECT public_flow_state || ' ' || graph_revision || ' ' || created_at_ms FROM ff_flow_core WHERE flow_id = ?", flow[:]))
 }
 
-func TestFounding_FlowIsBuiltAndCancelled(t *testing.T) {
+func TestSpec04_S03_S04_S05_S06_AFlowIsBuiltAndCancelled(t *testing.T) {
 	e := open(t)
 	flow := messages.NewFlowID()
 	_, err := e.CreateFlow(t.Context(), messages.CreateFlowArgs{FlowID: flow, FlowKind: "dag", Namespace: namespace})
@@ -132,7 +132,7 @@ func TestFounding_FlowIsBuiltAndCancelled(t *testing.T) {
 	require.Equal(t, int64(3), e.sql.Int("SELECT count(*) FROM ff_lease_event WHERE event_type = 'revoked'"))
 }
 
-func TestFounding_StaleRevisionIsRefused(t *testing.T) {
+func TestSpec04_S07_AStaleRevisionIsRefused(t *testing.T) {
 	e := open(t)
 	flow := messages.NewFlowID()
 	_, err := e.CreateFlow(t.Context(), messages.CreateFlowArgs{FlowID: flow, Namespace: namespace})
@@ -152,7 +152,7 @@ func TestFounding_StaleRevisionIsRefused(t *testing.T) {
 	require.Equal(t, int64(0), e.sql.Int("SELECT count(*) FROM ff_edge"))
 }
 
-func TestSpec03_S12_CompletionWritesTheOutboxAndWakesASubscriber(t *testing.T) {
+func TestSpec03_S12_Spec04_S08_CompletionWritesTheOutboxAndWakesASubscriber(t *testing.T) {
 	e := open(t)
 	sub, err := e.SubscribeCompletion(t.Context(), nil, messages.ScannerFilter{})
 	require.NoError(t, err)

@@ -25,12 +25,15 @@ func TestSpec04_S68_CancelFlowTakesLeases(t *testing.T) {
 	id := g.member()
 	handle := g.claimed()
 	g.sql.Exec("UPDATE ff_attempt SET lease_epoch = 4")
+	handle = forged(t, handle, func(p *messages.HandlePayload) { p.LeaseEpoch = 4 })
 	_, err := g.CancelFlow(t.Context(), messages.CancelFlowArgs{FlowID: g.flow, Policy: messages.CancelAll})
 	require.NoError(t, err)
 	require.Equal(t, "unowned", g.column(id, "ownership_state"))
 	require.Equal(t, "NULL NULL 5", g.attempt(id, 0,
 		"coalesce(worker_instance_id, 'NULL') || ' ' || coalesce(lease_expires_at_ms, 'NULL') || ' ' || lease_epoch"))
-	require.Error(t, g.Complete(t.Context(), handle, nil))
+	before := g.stored()
+	require.ErrorIs(t, g.Complete(t.Context(), handle, nil), messages.ErrLeaseConflict)
+	require.Equal(t, before, g.stored())
 	require.Equal(t, messages.PublicCancelled, g.state(id))
 }
 

@@ -41,24 +41,32 @@ func TestSpec04_S20_FanOutAndFanIn(t *testing.T) {
 	require.Equal(t, releasedVector, g.vector(m[1]))
 	require.Equal(t, releasedVector, g.vector(m[2]))
 
-	in := open(t).newFlow()
-	m = in.members(4)
-	for _, upstream := range m[:3] {
-		in.edge(upstream, m[3])
+	for name, withPolicy := range map[string]bool{"with a policy": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			in := open(t).newFlow()
+			m := in.members(4)
+			if withPolicy {
+				_, err := in.policy(m[3], messages.EdgeDependencyPolicy{Kind: messages.AllOf})
+				require.NoError(t, err)
+			}
+			for _, upstream := range m[:3] {
+				in.edge(upstream, m[3])
+			}
+			in.drive(m[0], true)
+			in.drive(m[1], true)
+			require.Equal(t, blockedVector, in.vector(m[3]))
+			in.drive(m[2], true)
+			require.Equal(t, releasedVector, in.vector(m[3]))
+			require.Equal(t, int64(0), in.sql.Int("SELECT count(*) FROM ff_pending_cancel_groups"))
+			flow, err := in.DescribeFlow(t.Context(), in.flow)
+			require.NoError(t, err)
+			require.Len(t, flow.EdgeGroups, 1)
+			require.Equal(t, messages.EdgeGroupSnapshot{
+				DownstreamExecutionID: m[3], Policy: messages.EdgeDependencyPolicy{Kind: messages.AllOf},
+				TotalDeps: 3, SatisfiedCount: 3, GroupState: messages.EdgeGroupSatisfied,
+			}, flow.EdgeGroups[0])
+		})
 	}
-	in.drive(m[0], true)
-	in.drive(m[1], true)
-	require.Equal(t, blockedVector, in.vector(m[3]))
-	in.drive(m[2], true)
-	require.Equal(t, releasedVector, in.vector(m[3]))
-	require.Equal(t, int64(0), in.sql.Int("SELECT count(*) FROM ff_pending_cancel_groups"))
-	flow, err := in.DescribeFlow(t.Context(), in.flow)
-	require.NoError(t, err)
-	require.Len(t, flow.EdgeGroups, 1)
-	require.Equal(t, messages.EdgeGroupSnapshot{
-		DownstreamExecutionID: m[3], Policy: messages.EdgeDependencyPolicy{Kind: messages.AllOf},
-		TotalDeps: 3, SatisfiedCount: 3, GroupState: messages.EdgeGroupSatisfied,
-	}, flow.EdgeGroups[0])
 }
 
 func TestSpec04_S21_AFailureSkipsTheChild(t *testing.T) {
@@ -71,9 +79,8 @@ func TestSpec04_S21_AFailureSkipsTheChild(t *testing.T) {
 	require.Equal(t, skippedVector, g.vector(m[2]))
 	require.Equal(t, "skipped", g.raw(m[2], "terminal_outcome"))
 	require.Equal(t, "skipped", g.completions(m[2]))
-	uuid := m[2].UUID()
 	require.Equal(t, "default 1", g.sql.Text(
-		"SELECT namespace || ' ' || (flow_id IS NOT NULL) FROM ff_completion_event WHERE execution_id = ?", uuid[:]))
+		"SELECT namespace || ' ' || (flow_id = ?1) FROM ff_completion_event WHERE execution_id = ?2", g.flow, m[2].UUID()))
 	require.Empty(t, g.leaseEvents(m[2]))
 }
 

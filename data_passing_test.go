@@ -8,7 +8,7 @@ import (
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
-func TestSpec04_S37_38_39_DataPassing(t *testing.T) {
+func TestSpec04_S37_S38_S39_DataPassing(t *testing.T) {
 	payload := func(g *graph, id messages.ExecutionID) string { return g.column(id, "payload") }
 	for name, c := range map[string]struct {
 		ref    string

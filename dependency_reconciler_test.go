@@ -274,17 +274,23 @@ func TestSpec04_4_4_AnEdgeThatWaitsForWhatHasEnded(t *testing.T) {
 func TestSpec04_4_4_TheSecondPassLooksAtEveryEdge(t *testing.T) {
 	t.Parallel()
 	g := open(t, ffsqlite.WithoutScanners()).newFlow()
-	m := g.members(130)
-	for _, child := range m[2:] {
-		g.edge(m[0], child)
-		g.edge(m[1], child)
+	upstreams, children := g.members(6), g.members(120)
+	for _, child := range children {
+		for _, upstream := range upstreams {
+			g.edge(upstream, child)
+		}
 	}
-	g.drive(m[0], true)
-	g.sql.Exec("UPDATE ff_edge SET dep_state = 'unsatisfied', resolved_outcome = NULL WHERE upstream_eid = ?", m[0].UUID())
-	g.sql.Exec("UPDATE ff_edge_group SET success_count = 0, running_count = 2")
-	require.Equal(t, reconciled(128), g.reconciled(0))
-	require.Equal(t, "1 0 0 1 pending", g.group(m[129]))
+	for _, upstream := range upstreams[:3] {
+		g.drive(upstream, true)
+	}
+	g.sql.Exec("UPDATE ff_edge SET dep_state = 'unsatisfied', resolved_outcome = NULL")
+	g.sql.Exec("UPDATE ff_edge_group SET success_count = 0, running_count = 6")
+	require.Equal(t, reconciled(3*120), g.reconciled(0))
+	for _, child := range children {
+		require.Equal(t, "3 0 0 3 pending", g.group(child))
+	}
 	require.Zero(t, g.reconciled(0))
+	g.consistent()
 }
 
 func TestSpec04_4_4_TheFilterSelectsUpstreams(t *testing.T) {

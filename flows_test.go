@@ -131,7 +131,7 @@ func TestSpec04_S10_UnknownFlowsAndExecutionsAndAllPartitions(t *testing.T) {
 	ids := make([]messages.ExecutionID, 0, 3)
 	for _, partition := range []uint16{0, 7, 255} {
 		id := messages.NewExecutionID(partition, messages.NewFlowID())
-		_, err := e.CreateExecution(t.Context(), args(id))
+		_, err := e.CreateExecution(t.Context(), args(id, withPriority(1)))
 		require.NoError(t, err)
 		require.NoError(t, g.add(id))
 		ids = append(ids, id)
@@ -139,6 +139,13 @@ func TestSpec04_S10_UnknownFlowsAndExecutionsAndAllPartitions(t *testing.T) {
 	g.edge(ids[0], ids[1])
 	g.edge(ids[1], ids[2])
 	require.Equal(t, blockedVector, e.vector(ids[2]))
+	e.drive(ids[0], true)
+	require.Equal(t, releasedVector, e.vector(ids[1]))
+	e.drive(ids[1], true)
+	require.Equal(t, releasedVector, e.vector(ids[2]))
+	for _, id := range ids[:2] {
+		e.replayed(id)
+	}
 	cancelled, err := e.CancelFlow(t.Context(), messages.CancelFlowArgs{FlowID: g.flow, Policy: messages.CancelAll})
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{ids[0].String(), ids[1].String(), ids[2].String()}, cancelled.MemberExecutionIDs)
@@ -167,20 +174,23 @@ func TestSpec04_S12_AClosedFlowTakesNothing(t *testing.T) {
 	require.ErrorContains(t, err, "flow_already_terminal")
 	_, err = g.StageDependencyEdge(t.Context(), g.stageArgs(id, g.created()))
 	require.ErrorIs(t, err, messages.ErrFlowAlreadyTerminal)
+	require.ErrorContains(t, err, "flow_already_terminal")
+	require.Equal(t, "NULL", g.column(id, "flow_id"))
+	require.Zero(t, g.sql.Int("SELECT count(*) FROM ff_edge"))
 }
 
 func TestSpec04_S13_ConcurrentAddsLoseNoCount(t *testing.T) {
 	g := open(t).newFlow()
 	ids := []messages.ExecutionID{g.created(), g.created()}
-	errs := make(chan error, len(ids))
+	outcomes := make(chan messages.AddExecutionToFlowResultKind, len(ids))
 	for _, id := range ids {
 		go func() {
-			_, err := g.AddExecutionToFlow(t.Context(), messages.AddExecutionToFlowArgs{FlowID: g.flow, ExecutionID: id})
-			errs <- err
+			result, _ := g.AddExecutionToFlow(t.Context(), messages.AddExecutionToFlowArgs{FlowID: g.flow, ExecutionID: id})
+			outcomes <- result.Outcome
 		}()
 	}
 	for range ids {
-		require.NoError(t, <-errs)
+		require.Equal(t, messages.AddAdded, <-outcomes)
 	}
 	flow, err := g.DescribeFlow(t.Context(), g.flow)
 	require.NoError(t, err)

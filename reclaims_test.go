@@ -431,6 +431,8 @@ func TestSpec03_S99_EpochsNeverDecrease(t *testing.T) {
 			for call, err := range e.leaseBound(old) {
 				require.ErrorIs(t, err, messages.ErrLeaseConflict, "%s at epoch %d", call, epoch)
 			}
+			_, err := e.AppendFrame(t.Context(), old, output("stale"))
+			require.ErrorIs(t, err, messages.ErrLeaseConflict, "append_frame at epoch %d", epoch)
 		}
 		stale = append(stale, handle)
 		return handle

@@ -51,21 +51,36 @@ func (w *Writer) lateCompletions(behind, before int64, most int) (rows []row, er
 	return rows, err
 }
 
-// unsettledEdgesSQL is served by ff_edge_unresolved_idx and goes over the edges upstream by upstream. It tells which
-// upstreams have ended, so that an edge that waits rightly costs no more than this.
-const unsettledEdgesSQL = `
+// The edges that wait are gone over upstream by upstream. Whether the upstream has ended comes with each, so that one that
+// waits rightly costs no more than this. Both statements are served by ff_edge_unresolved_idx.
+const (
+	edgesBehindUpstreamSQL = `
 SELECT e.rowid, x.standing = 'ended'
   FROM ff_edge AS e
   LEFT JOIN ff_exec_core AS x ON x.execution_id = e.upstream_eid
  WHERE e.dep_state = 'unsatisfied'
-   AND (e.upstream_eid, e.rowid) > (?1, ?2)
+   AND e.upstream_eid > ?1
  ORDER BY e.upstream_eid, e.rowid
  LIMIT ?3`
 
+	edgesOfUpstreamSQL = `
+SELECT e.rowid, x.standing = 'ended'
+  FROM ff_edge AS e
+  LEFT JOIN ff_exec_core AS x ON x.execution_id = e.upstream_eid
+ WHERE e.dep_state = 'unsatisfied'
+   AND e.upstream_eid = ?1
+   AND e.rowid > ?2
+ ORDER BY e.rowid
+ LIMIT ?3`
+)
+
 const upstreamOfRowSQL = `SELECT upstream_eid FROM ff_edge WHERE rowid = ?1`
 
-// unsettledEdges selects the next edges that wait. One whose upstream has not ended has no subject. Should the edge of the
-// place be gone, the pass ends; the next one begins anew.
+// upstreamEnded is the key of the place of an edge whose upstream has ended.
+const upstreamEnded = 1
+
+// unsettledEdges selects the next edges that wait. One whose upstream has not ended has no subject, and stands for all of
+// that upstream: the next portion begins with another one. Should the edge of the place be gone, the pass ends.
 func (w *Writer) unsettledEdges(from place, most int) (rows []row, err error) {
 	upstream := []byte{}
 	if from.number != math.MinInt64 {
@@ -75,12 +90,23 @@ func (w *Writer) unsettledEdges(from place, most int) (rows []row, err error) {
 			return nil, err
 		}
 	}
-	s := w.prepare(unsettledEdgesSQL).blob(1, upstream).int(2, from.number).int(3, int64(most))
+	if from.key == upstreamEnded {
+		rows, err = w.waitingEdges(edgesOfUpstreamSQL, upstream, from.number, most)
+		if len(rows) == most || err != nil {
+			return rows, err
+		}
+	}
+	others, err := w.waitingEdges(edgesBehindUpstreamSQL, upstream, from.number, most-len(rows))
+	return append(rows, others...), err
+}
+
+func (w *Writer) waitingEdges(sql string, upstream []byte, behind int64, most int) (rows []row, err error) {
+	s := w.prepare(sql).blob(1, upstream).int(2, behind).int(3, int64(most))
 	err = s.each(func() error {
 		edge := s.stmt.ColumnInt64(0)
 		r := row{place: place{group: edgePass, number: edge}}
 		if ended := s.stmt.ColumnBool(1); ended {
-			r.subject = -edge
+			r.key, r.subject = upstreamEnded, -edge
 		}
 		rows = append(rows, r)
 		return nil
