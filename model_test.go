@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/flowfabric/ffsqlite/messages"
 )
@@ -21,7 +22,7 @@ type key struct {
 	expires messages.TimestampMs
 }
 
-// twin is one execution.
+// twin is one execution. Two are equal when they have come to the same.
 type twin struct {
 	id       messages.ExecutionID
 	lane     messages.LaneID
@@ -30,9 +31,9 @@ type twin struct {
 	state    messages.PublicState
 	due      messages.TimestampMs // while it is delayed
 	deadline messages.TimestampMs // 0: none
-	result   []byte
-	ends     []string // the outcome of every end, in order
-	leases   []string // the history of its leases
+	result   *string
+	ends     string // the outcome of every end, in order
+	leases   string // the history of its leases
 
 	next        int // index of the attempt that runs, or that a claim will begin
 	attempts    int // rows that there are
@@ -136,7 +137,7 @@ func (x *twin) retry(ofAttempt string) {
 	x.retrying, x.last.held, x.last.outcome = true, false, ofAttempt
 }
 
-func (x *twin) tell(event string) { x.leases = append(x.leases, event) }
+func (x *twin) tell(event string) { x.leases = strings.TrimSpace(x.leases + " " + event) }
 
 func (x *twin) over() bool { return x.state.IsTerminal() }
 
@@ -260,7 +261,7 @@ func (x *twin) take(kind messages.HandleKind, now, ttl messages.TimestampMs) *ti
 // end ends the execution.
 func (x *twin) end(state messages.PublicState, outcome, ofAttempt string) {
 	x.state, x.retrying, x.interrupted = state, false, false
-	x.ends = append(x.ends, outcome)
+	x.ends = strings.TrimSpace(x.ends + " " + outcome)
 	x.last.held, x.last.outcome = false, ofAttempt
 }
 
@@ -311,7 +312,9 @@ func (m *model) complete(t *ticket, payload []byte) error {
 	}
 	x.tell("revoked")
 	x.end(messages.PublicCompleted, "success", "success")
-	x.result = payload
+	if payload != nil {
+		x.result = new(string(payload))
+	}
 	return nil
 }
 

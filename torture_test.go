@@ -18,7 +18,7 @@ import (
 // What is on the disk after the power has gone, at any write: everything that was acknowledged, and of the rest every
 // call in whole or not at all.
 
-var seedFlag = flag.Uint64("seed", 0, "seed of the crashes at random writes, 0 for a random one")
+var seedFlag = flag.Uint64("seed", 0, "seed of crashes and of clients at random, 0 for a random one")
 
 // The marks of a record.
 type (
