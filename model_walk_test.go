@@ -2,7 +2,9 @@ package ffsqlite_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,19 +20,32 @@ import (
 // the model take the same steps. Answers, errors and what can be read agree after each. A walk that fails is made shorter,
 // and rapid prints its seed.
 func TestTortureModel_Executions(t *testing.T) {
-	t.Parallel()
-	for range fftest.Rounds(1, 100) {
-		rapid.Check(t, func(r *rapid.T) {
-			inBubble(t, func(t *testing.T) {
-				w := &walk{engine: open(t), model: model{keys: map[string]key{}}}
-				w.settle()
-				for range rapid.IntRange(0, 4).Draw(r, "at first") {
-					w.creates(r)
-				}
-				r.Repeat(w.steps())
-			})
-		})
+	walks := fftest.Rounds(100, 10_000)
+	if fftest.RaceDetector {
+		walks /= 10
 	}
+	checks(t, walks)
+	rapid.Check(t, func(r *rapid.T) {
+		inBubble(t, func(t *testing.T) { //nolint:thelper // The walk itself.
+			w := &walk{engine: open(t), model: model{keys: map[string]key{}}}
+			w.settle()
+			for range rapid.IntRange(0, 4).Draw(r, "at first") {
+				w.creates(r)
+			}
+			r.Repeat(w.steps())
+		})
+	})
+}
+
+// checks has rapid make so many checks, unless the flag says how many. Tests that do so don't run in parallel.
+func checks(t *testing.T, n int) {
+	t.Helper()
+	given := flag.Lookup("rapid.checks")
+	if given.Value.String() != given.DefValue {
+		return
+	}
+	require.NoError(t, given.Value.Set(strconv.Itoa(n)))
+	t.Cleanup(func() { require.NoError(t, given.Value.Set(given.DefValue)) })
 }
 
 // steps are the calls of a walk, those more than once that others need first.
@@ -234,7 +249,7 @@ func (w *walk) claimsNext(r *rapid.T) {
 		w.claimed(r, want, nil)
 		return
 	}
-	require.Equal(r, messages.TimestampMs(w.now())+ttl, got.Task.LeaseExpiresAt)
+	require.Equal(r, w.now()+ttl, got.Task.LeaseExpiresAt)
 	w.claimed(r, want, &got.Task.Handle)
 	require.Equal(r, want.twin.reclaims, got.Task.LeaseReclaimCount)
 }
