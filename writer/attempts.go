@@ -22,7 +22,11 @@ func (w *Writer) progress(now messages.TimestampMs, args messages.ProgressArgs) 
 		raw.setText("progress_message", *args.Message)
 	}
 	raw.setTime("progress_updated_at", now)
-	return w.storeExecution(h.execution, now)
+	if err := w.storeExecution(h.execution, now); err != nil {
+		return err
+	}
+	w.remember(h.execution, h.attempt)
+	return nil
 }
 
 // complete ends an execution with success (03 §6.1). Repeated with the same handle it succeeds and writes nothing.

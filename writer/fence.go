@@ -33,39 +33,43 @@ func (w *Writer) fence(
 	return h, false, h.live(now)
 }
 
-// openHandle makes the checks 1 to 4 of the fence and loads the execution, which is nil when its row is gone.
+// openHandle makes the checks 1 to 4 of the fence: the handle is ours, of a live kind, and of the current attempt. The
+// execution is nil when its row is gone.
 func (w *Writer) openHandle(handle messages.Handle) (held, error) {
-	h, err := w.openAttempt(handle)
-	if err == nil {
+	h, err := unseal(handle)
+	if err != nil {
+		return h, err
+	}
+	if rows, ok := w.recall(h.payload.ExecutionID); ok {
+		h.execution, h.attempt = rows.execution, rows.attempt
+	}
+	if err := w.openAttempt(&h); err != nil {
+		return h, err
+	}
+	if h.execution == nil {
 		h.execution, err = w.loadExecution(h.payload.ExecutionID)
 	}
 	return h, err
 }
 
-// openAttempt makes the checks 1 to 4: the handle is ours, of a live kind, and of the current attempt.
-func (w *Writer) openAttempt(handle messages.Handle) (held, error) {
+// unseal makes the checks 1 and 2, which need no row.
+func unseal(handle messages.Handle) (held, error) {
 	payload, err := messages.OpenHandle(handle)
-	if err != nil {
-		return held{}, err
+	if err == nil && handle.Kind == messages.HandleSuspended {
+		err = errLeaseConflict
 	}
-	if handle.Kind == messages.HandleSuspended {
-		return held{}, errLeaseConflict
+	return held{payload: payload}, err
+}
+
+// openAttempt makes the checks 3 and 4: the handle is of the current attempt, which is loaded unless it is there.
+func (w *Writer) openAttempt(h *held) (err error) {
+	if h.attempt == nil {
+		id := h.payload.ExecutionID
+		if h.attempt, _, err = w.loadAttempt(id.PartitionIndex(), id.UUID()); err != nil {
+			return err
+		}
 	}
-	h := held{payload: payload}
-	id := payload.ExecutionID
-	if known, ok := w.recall(id.UUID()); ok && known.execution.partition == id.PartitionIndex() {
-		h.execution, h.attempt = known.execution, known.attempt
-		return h, w.checkAttempt(termOf(payload), nil, h.attempt, errLeaseConflict)
-	}
-	current, _, err := w.loadAttempt(id.PartitionIndex(), id.UUID())
-	if err != nil {
-		return h, err
-	}
-	if err := w.checkAttempt(termOf(payload), nil, current, errLeaseConflict); err != nil {
-		return h, err
-	}
-	h.attempt = current
-	return h, nil
+	return w.checkAttempt(termOf(h.payload), nil, h.attempt, errLeaseConflict)
 }
 
 // term is what a caller says about its term of ownership.

@@ -29,6 +29,7 @@ func (w *Writer) extend(x *execution, a *attempt, ttl int64, now messages.Timest
 	if err := w.storeExecution(x, now); err != nil {
 		return 0, err
 	}
+	w.remember(x, a)
 	err := w.emitLease(x, leaseEventOf(messages.LeaseRenewed, a, ""), now)
 	return messages.TimestampMs(a.leaseExpiresAt.ms), err
 }

@@ -39,10 +39,16 @@ func (w *Writer) remember(x *execution, a *attempt) {
 	w.remembered.leases[x.uuid] = held{execution: &rows, attempt: a}
 }
 
+// known returns the remembered rows of an execution, only to be looked at.
+func (w *Writer) known(id messages.ExecutionID) (rows held, ok bool) {
+	rows, ok = w.remembered.leases[id.UUID()]
+	return rows, ok && rows.execution.partition == id.PartitionIndex()
+}
+
 // recall gives the remembered rows away: what their new owner makes of them is remembered only once it is stored.
-func (w *Writer) recall(uuid [16]byte) (rows held, ok bool) {
-	rows, ok = w.remembered.leases[uuid]
-	w.remembered.forget(uuid)
+func (w *Writer) recall(id messages.ExecutionID) (rows held, ok bool) {
+	rows, ok = w.known(id)
+	w.remembered.forget(id.UUID())
 	return rows, ok
 }
 

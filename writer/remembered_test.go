@@ -37,6 +37,23 @@ func TestRemembered_EveryStatementThatChangesThem(t *testing.T) {
 	require.Len(t, found, len(known), "%v", slices.Sorted(slices.Values(found)))
 }
 
+// TestRemembered_LeavesAHolderNothingToRead asserts it of everything that a worker does with its lease.
+func TestRemembered_LeavesAHolderNothingToRead(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.must(create(1))
+	handle := m.claimed()
+	m.must(messages.RenewArgs{Handle: handle})
+	m.must(messages.ProgressArgs{Handle: handle, Message: new(string)})
+	m.must(messages.AppendFrameArgs{Handle: handle, Frame: messages.Frame{FrameType: "stdout", Bytes: []byte("x")}})
+	m.must(messages.CompleteArgs{Handle: handle})
+	names := statementNames(t)
+	for _, name := range []string{"loadExecutionSQL", "loadExecutionRowSQL", "glanceSQL"} {
+		require.Contains(t, names, name)
+		require.NotContains(t, m.Prepared(), names[name])
+	}
+}
+
 // TestRemembered_IsAsGoodAsTheRows completes after every kind of change that somebody else could make.
 func TestRemembered_IsAsGoodAsTheRows(t *testing.T) {
 	t.Parallel()

@@ -31,12 +31,20 @@ func (s *statement) ofStream(o *stream) *statement {
 // attempt stay as they are.
 func (w *Writer) appendFrame(now messages.TimestampMs, args messages.AppendFrameArgs) (messages.AppendFrameOutcome, error) {
 	var outcome messages.AppendFrameOutcome
-	h, err := w.openAttempt(args.Handle)
+	h, err := unseal(args.Handle)
 	if err != nil {
 		return outcome, err
 	}
-	if h.execution, err = w.glanceAt(h.payload.ExecutionID); err != nil {
+	if rows, ok := w.known(h.payload.ExecutionID); ok {
+		h.execution, h.attempt = rows.execution, rows.attempt
+	}
+	if err := w.openAttempt(&h); err != nil {
 		return outcome, err
+	}
+	if h.execution == nil {
+		if h.execution, err = w.glanceAt(h.payload.ExecutionID); err != nil {
+			return outcome, err
+		}
 	}
 	if err := h.mayAppend(now); err != nil {
 		return outcome, err
