@@ -275,6 +275,17 @@ func TestMigration_CountsTheFramesThatAreThere(t *testing.T) {
 		f.sql().Rows(counts))
 }
 
+// TestMigration_ForgetsStatistics opens a file whose statistics the first version gathered as it closed.
+func TestMigration_ForgetsStatistics(t *testing.T) {
+	t.Parallel()
+	f := newFile(t)
+	require.NoError(t, f.applyFrom(migrations("0001_baseline.sql", baseline(t))))
+	f.exec("ANALYZE")
+	require.EqualValues(t, 1, f.sql().Int("SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_stat1'"))
+	require.NoError(t, f.apply())
+	require.Zero(t, f.sql().Int("SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_stat1'"))
+}
+
 func TestSpec02_S19_FailedMigration(t *testing.T) {
 	const first = "CREATE TABLE first (x INTEGER) STRICT; INSERT INTO first VALUES (1)"
 	broken := migrations(
