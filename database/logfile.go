@@ -105,6 +105,7 @@ func (f *logFile) flush() error {
 	f.at += int64(len(frames))
 	f.frames = frames[:0]
 	if f.at > f.size {
+		f.size = max(f.size, at) // Another connection may have made the log longer; what it wrote stays.
 		f.grow(f.at)
 	}
 	_, err := f.File.WriteAt(frames, at)

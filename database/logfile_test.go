@@ -88,6 +88,18 @@ func TestLogFile_WritesACommitAtOnceAndGrowsInSteps(t *testing.T) {
 	require.Len(t, file.content, database.LogStep)
 }
 
+func TestLogFile_GrowsBehindWhatAnotherConnectionWrote(t *testing.T) {
+	t.Parallel()
+	file := &page{}
+	ours, theirs := database.NewLogFile(file), database.NewLogFile(file)
+	_, err := theirs.WriteAt(make([]byte, 32), 0)
+	require.NoError(t, err)
+	require.NoError(t, frame(theirs, 32, 1, true))
+	require.NoError(t, frame(ours, 32+frameSize, 2, true))
+	require.Equal(t, bytes.Repeat([]byte{1}, pageSize), file.content[32+24:32+frameSize])
+	require.Equal(t, bytes.Repeat([]byte{2}, pageSize), file.content[32+frameSize+24:32+2*frameSize])
+}
+
 func TestLogFile_WritesWhatItHasGatheredBeforeAnythingElse(t *testing.T) {
 	t.Parallel()
 	for name, do := range map[string]func(vfs.File) error{
