@@ -141,18 +141,19 @@ func TestSpec04_S84_ARevokedExecutionIsClaimedByAWaitingWorker(t *testing.T) {
 }
 
 func TestSpec04_S84_ALeaseThatRanOutCanStillBeRevoked(t *testing.T) {
-	e := open(t)
-	id := e.created()
-	e.claimed()
-	e.clock.Advance(30 * time.Second)
-	require.NoError(t, e.Ping(t.Context()))
-	require.Equal(t, "lease_expired_reclaimable", e.column(id, "ownership_state"))
-	require.Equal(t, messages.RevokeLeaseRevoked, e.revoked(messages.RevokeLeaseArgs{ExecutionID: id}).Outcome)
-	require.Empty(t, e.raw(id, "blocking_detail"))
-	require.Equal(t, "NULL", e.raw(id, "lease_expired_at_ms"))
-	handle := e.claimed()
-	require.Equal(t, messages.HandleResumed, handle.Kind)
-	require.Equal(t, "0", e.column(id, "lease_reclaim_count"))
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t)
+		id := e.created()
+		e.claimed()
+		e.advance(30 * time.Second)
+		require.Equal(t, "lease_expired_reclaimable", e.column(id, "ownership_state"))
+		require.Equal(t, messages.RevokeLeaseRevoked, e.revoked(messages.RevokeLeaseArgs{ExecutionID: id}).Outcome)
+		require.Empty(t, e.raw(id, "blocking_detail"))
+		require.Equal(t, "NULL", e.raw(id, "lease_expired_at_ms"))
+		handle := e.claimed()
+		require.Equal(t, messages.HandleResumed, handle.Kind)
+		require.Equal(t, "0", e.column(id, "lease_reclaim_count"))
+	})
 }
 
 func TestSpec03_S35_AfterARevocation(t *testing.T) {
