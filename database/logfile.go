@@ -16,7 +16,7 @@ const (
 	// logStep is how far the log grows at once. It bounds what one commit writes beside its own frames.
 	logStep = 256 << 10
 	// logPiece is what it grows by in one write.
-	logPiece = 4 << 10
+	logPiece = 128 << 10
 	// mostGathered bounds the frames that wait for the end of their commit.
 	mostGathered = 1 << 20
 )
@@ -117,9 +117,9 @@ func (f *logFile) flush() error {
 
 var zeros [logPiece]byte
 
-// grow extends the file by zeros up to the end of the step that the frames end in. It goes in small pieces: file systems
-// keep in memory what one write brought as one piece, and later write all of it for each change of a part. On a full disk
-// there may still be room for the frames alone, so a failure is theirs to tell.
+// grow extends the file by zeros up to the end of the step that the frames end in, apart from the frames and in pieces that
+// begin where pages do: where the first write of a place covered it and more at odd offsets, more than twice as much reached
+// the disk later. On a full disk there may still be room for the frames alone, so a failure is theirs to tell.
 func (f *logFile) grow(end int64) {
 	for end += logStep - end%logStep; f.size < end; f.size += logPiece - f.size%logPiece {
 		if _, err := f.File.WriteAt(zeros[f.size%logPiece:], f.size); err != nil {
