@@ -157,10 +157,7 @@ func TestSpec04_S77_InTheBackground(t *testing.T) {
 
 func TestSpec04_S77_WhatCloseCannotWaitForStaysInTheBacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		held := make(chan struct{})
-		g := open(t, failingCancels(func(messages.ExecutionID) error { <-held; return nil })).newFlow()
-		g.members(20)
-		g.request(messages.CancelAll, false)
+		g, held := cancelledAndHeld(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		closed := calling(func() error { return g.CloseContext(ctx) })
 		unanswered(t, closed)
@@ -173,13 +170,21 @@ func TestSpec04_S77_WhatCloseCannotWaitForStaysInTheBacklog(t *testing.T) {
 	})
 }
 
+// cancelledAndHeld is a flow of 20 members that is cancelled in the background. The first members of it that are cancelled
+// wait until held is closed.
+func cancelledAndHeld(t *testing.T) (g *graph, held chan struct{}) {
+	t.Helper()
+	held = make(chan struct{})
+	g = open(t, failingCancels(func(messages.ExecutionID) error { <-held; return nil })).newFlow()
+	g.members(20)
+	g.request(messages.CancelAll, false)
+	return g, held
+}
+
 func TestSpec04_S77_ShutdownPrepareWaitsForTheBackground(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		held := make(chan struct{})
-		g := open(t, failingCancels(func(messages.ExecutionID) error { <-held; return nil })).newFlow()
-		g.members(20)
-		g.request(messages.CancelAll, false)
+		g, held := cancelledAndHeld(t)
 		prepared := calling(func() error { return g.ShutdownPrepare(t.Context(), 15*time.Second) })
 		g.clock.Advance(15*time.Second - time.Millisecond)
 		unanswered(t, prepared)
@@ -192,10 +197,7 @@ func TestSpec04_S77_ShutdownPrepareWaitsForTheBackground(t *testing.T) {
 func TestSpec04_S77_WhatAShutdownCannotWaitForStaysInTheBacklog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		held := make(chan struct{})
-		g := open(t, failingCancels(func(messages.ExecutionID) error { <-held; return nil })).newFlow()
-		g.members(20)
-		g.request(messages.CancelAll, false)
+		g, held := cancelledAndHeld(t)
 		prepared := calling(func() error { return g.ShutdownPrepare(t.Context(), 15*time.Second) })
 		g.clock.Advance(15 * time.Second)
 		err := <-prepared
@@ -221,10 +223,7 @@ func TestSpec04_S77_WhatAShutdownCannotWaitForStaysInTheBacklog(t *testing.T) {
 func TestShutdownPrepare_WithoutGraceTheBackgroundGoesOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		held := make(chan struct{})
-		g := open(t, failingCancels(func(messages.ExecutionID) error { <-held; return nil })).newFlow()
-		g.members(20)
-		g.request(messages.CancelAll, false)
+		g, held := cancelledAndHeld(t)
 		require.NoError(t, g.ShutdownPrepare(t.Context(), 0))
 		close(held)
 		synctest.Wait()
