@@ -16,7 +16,6 @@ const (
 	ScannerGrantReaper          ScannerName = "grant_reaper"
 	ScannerPendingWaitpoints    ScannerName = "pending_wp_expiry"
 	ScannerDelayedPromoter      ScannerName = "delayed_promoter"
-	ScannerStreamSweep          ScannerName = "stream_sweep"
 	ScannerEdgeCancelDispatcher ScannerName = "edge_cancel_dispatcher"
 	ScannerEdgeCancelReconciler ScannerName = "edge_cancel_reconciler"
 	ScannerDependencyReconciler ScannerName = "dependency_reconciler"
@@ -28,6 +27,7 @@ const (
 	ScannerWorkerRegistrySweep  ScannerName = "worker_registry_ttl_sweep"
 	ScannerFlowProjector        ScannerName = "flow_projector"
 	ScannerIndexReconciler      ScannerName = "index_reconciler"
+	ScannerStreamSweep          ScannerName = "stream_sweep"
 	ScannerRetentionTrimmer     ScannerName = "retention_trimmer"
 	ScannerStoreMaintenance     ScannerName = "store_maintenance"
 )
@@ -109,7 +109,6 @@ func (c ScannerConfig) Intervals() []ScannerInterval {
 		{ScannerGrantReaper, c.LeaseExpiry},
 		{ScannerPendingWaitpoints, c.PendingWaitpoints},
 		{ScannerDelayedPromoter, c.DelayedPromoter},
-		{ScannerStreamSweep, c.RetentionTrimmer},
 		{ScannerEdgeCancelDispatcher, c.EdgeCancelDispatcher},
 		{ScannerEdgeCancelReconciler, c.EdgeCancelReconciler},
 		{ScannerDependencyReconciler, c.DependencyReconciler},
@@ -121,6 +120,7 @@ func (c ScannerConfig) Intervals() []ScannerInterval {
 		{ScannerWorkerRegistrySweep, c.WorkerRegistrySweep},
 		{ScannerFlowProjector, c.FlowProjector},
 		{ScannerIndexReconciler, c.IndexReconciler},
+		{ScannerStreamSweep, c.RetentionTrimmer},
 		{ScannerRetentionTrimmer, c.RetentionTrimmer},
 		{ScannerStoreMaintenance, c.StoreMaintenance},
 	}
