@@ -81,16 +81,20 @@ func (h *history) model() porcupine.Model {
 	}
 }
 
-// check looks for an order that explains the history. When there is none, it draws the history and returns where.
-func (h *history) check(t *testing.T) (drawing string) {
+// longestSearch bounds the search for an order. Few histories have so many that it ends undecided.
+const longestSearch = 5 * time.Second
+
+// check looks for an order that explains the history. When there is none, it draws the history and returns where; decided
+// is false when the search has not ended.
+func (h *history) check(t *testing.T) (drawing string, decided bool) {
 	t.Helper()
-	result, info := porcupine.CheckOperationsVerbose(h.model(), h.calls, time.Minute)
-	if result == porcupine.Ok {
-		return ""
+	result, info := porcupine.CheckOperationsVerbose(h.model(), h.calls, longestSearch)
+	if result != porcupine.Illegal {
+		return "", result == porcupine.Ok
 	}
 	drawing = filepath.Join(t.ArtifactDir(), "history.html")
 	require.NoError(t, porcupine.VisualizePath(h.model(), info, drawing))
-	return drawing
+	return drawing, true
 }
 
 // TestTortureLinearizability_OfManyClientsOnFewKeys has 8 to 64 clients work on two executions and a flow, in memory or
@@ -99,16 +103,22 @@ func TestTortureLinearizability_OfManyClientsOnFewKeys(t *testing.T) {
 	t.Parallel()
 	histories := fftest.Rounds(20, 400)
 	random := seeded(t)
+	undecided := 0
 	for range histories {
 		c := newRush(t, random)
 		c.work(random)
 		for _, h := range c.histories() {
-			if drawing := h.check(t); drawing != "" {
+			drawing, decided := h.check(t)
+			if !decided {
+				undecided++
+			}
+			if drawing != "" {
 				t.Fatalf("no order explains what %d clients were told: see %s (keep it with -artifacts)", c.clients, drawing)
 			}
 		}
 		require.NoError(t, c.Close())
 	}
+	require.LessOrEqual(t, undecided, max(1, histories/10), "searches that did not end")
 }
 
 // rush is an engine and clients of it.
@@ -180,8 +190,11 @@ func TestLinearizability_DrawsWhatNoOrderExplains(t *testing.T) {
 	for client := range 2 {
 		h.ask(client, claimOf(lane), func() answer { return grantOf(&ticket{kind: messages.HandleFresh, epoch: 1}) })
 	}
-	require.FileExists(t, h.check(t))
+	drawing, _ := h.check(t)
+	require.FileExists(t, drawing)
 
 	h.calls = h.calls[:1]
-	require.Empty(t, h.check(t))
+	drawing, decided := h.check(t)
+	require.Empty(t, drawing)
+	require.True(t, decided)
 }
