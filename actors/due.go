@@ -26,7 +26,7 @@ func (a *writerActor) runDue(ctx actor.Context) {
 
 // look notices rows that another connection has changed: their deadlines, and work for waiting claims.
 func (a *writerActor) look(ctx actor.Context) {
-	if a.open || a.fault != nil || a.closed {
+	if a.fault != nil || a.closed {
 		return
 	}
 	changed, err := a.writer.ForeignCommits()

@@ -53,7 +53,8 @@ type Engine struct {
 	hurry   atomic.Bool   // closing has taken too long: what the writer has not begun is refused
 }
 
-// Start runs the actors. What the writer's jobs find due is processed at once.
+// Start runs the actors. What the writer's jobs find due is processed at once; intervals count from the return at the
+// latest.
 func Start(config Config) *Engine {
 	e := &Engine{
 		system: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
@@ -66,7 +67,8 @@ func Start(config Config) *Engine {
 		closing: make(chan struct{}),
 	}
 	e.fanout = startFanout(e.system, config.Hubs.Completions, config.Hubs.Leases, config.Log)
-	keeper := &timekeeperActor{clock: config.Clock, interval: lookInterval}
+	begun := make(chan struct{})
+	keeper := &timekeeperActor{clock: config.Clock, interval: lookInterval, begun: begun}
 	if config.Scanners != nil {
 		keeper.interval = shortest(*config.Scanners)
 	}
@@ -77,12 +79,13 @@ func Start(config Config) *Engine {
 		strict: config.Strict,
 		log:    config.Log,
 
-		publish:  e.fanout.publish,
-		wake:     config.Tails.Wake,
-		schedule: func(at messages.TimestampMs) { e.system.Root.Send(e.time, deadline{at}) },
-		onFault:  e.setFault,
-		inFlight: func() int { return len(e.slots) },
-		hurry:    e.hurry.Load,
+		publish:   e.fanout.publish,
+		wake:      config.Tails.Wake,
+		schedule:  func(at messages.TimestampMs) { e.system.Root.Send(e.time, deadline{at}) },
+		lookEvery: func(interval time.Duration, done chan<- error) { e.system.Root.Send(e.time, lookEvery{interval, done}) },
+		onFault:   e.setFault,
+		inFlight:  func() int { return len(e.slots) },
+		hurry:     e.hurry.Load,
 
 		checkpointAt: checkpointPages,
 	}
@@ -92,6 +95,7 @@ func Start(config Config) *Engine {
 	if next := config.Writer.NextDeadline(); next != 0 {
 		e.system.Root.Send(e.time, deadline{next})
 	}
+	<-begun
 	return e
 }
 

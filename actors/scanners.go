@@ -33,9 +33,6 @@ func (e *Engine) StartScanners(ctx context.Context, args messages.StartScannersA
 	if err := e.ask(ctx, args.Method(), startScanners{args.Config, &started, done}, done); err != nil {
 		return false, err
 	}
-	if started {
-		e.system.Root.Send(e.time, lookEvery{shortest(args.Config)})
-	}
 	return started, nil
 }
 
@@ -93,6 +90,10 @@ func (a *writerActor) startScanners(ctx actor.Context, m startScanners) {
 	if err == nil {
 		*m.started, err = a.writer.StartScanners(m.config, a.now())
 		a.tell(a.writer.NextDeadline())
+	}
+	if *m.started {
+		a.lookEvery(shortest(m.config), m.done)
+		return
 	}
 	m.done <- err
 }

@@ -21,8 +21,11 @@ type (
 	deadline  struct{ at messages.TimestampMs } // the earliest stored deadline is not later than this
 	ring      struct{}                          // the timer went off
 	lookTime  struct{}                          // the look interval has passed
-	lookEvery struct{ interval time.Duration }  // the look interval is this from now on
-	halt      struct{ done chan<- struct{} }    // stop the timers
+	lookEvery struct {                          // the look interval is this from now on
+		interval time.Duration
+		done     chan<- error
+	}
+	halt struct{ done chan<- struct{} } // stop the timers
 )
 
 // timekeeperActor holds one timer for the earliest stored deadline. When it goes off, one message makes the writer
@@ -35,6 +38,7 @@ type timekeeperActor struct {
 	looking  clock.Timer
 	interval time.Duration // between two looks
 	halted   bool
+	begun    chan<- struct{} // closed once the first look is due in an interval
 }
 
 // Receive implements actor.Actor.
@@ -42,6 +46,7 @@ func (t *timekeeperActor) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		t.armLook(ctx)
+		close(t.begun)
 	case deadline:
 		if t.deadline == 0 || m.at < t.deadline {
 			t.deadline = m.at
@@ -52,10 +57,12 @@ func (t *timekeeperActor) Receive(ctx actor.Context) {
 	case lookTime:
 		ctx.Send(t.writer, look{})
 		t.armLook(ctx)
+		t.ring(ctx) // The timer does not know that somebody has set the clock forward.
 	case lookEvery:
 		t.interval = m.interval
 		t.looking.Stop()
 		t.armLook(ctx)
+		m.done <- nil
 	case halt:
 		t.halt()
 		close(m.done)
@@ -75,19 +82,24 @@ func (t *timekeeperActor) ring(ctx actor.Context) {
 	ctx.Send(t.writer, runDue{})
 }
 
+// arm sets the timer. The clock may move between the look at it and the timer, a manual one by any amount; then the timer
+// would go off late by as much, so it is set again.
 func (t *timekeeperActor) arm(ctx actor.Context) {
-	if t.halted {
-		return
+	for !t.halted {
+		if t.timer != nil {
+			t.timer.Stop()
+		}
+		now := t.clock.NowMs()
+		wait := min(int64(t.deadline)-now, farthest.Milliseconds())
+		if wait <= 0 {
+			ctx.Send(ctx.Self(), ring{})
+			return
+		}
+		t.timer = t.after(ctx, time.Duration(wait)*time.Millisecond, ring{})
+		if t.clock.NowMs() == now {
+			return
+		}
 	}
-	if t.timer != nil {
-		t.timer.Stop()
-	}
-	wait := min(int64(t.deadline)-t.clock.NowMs(), farthest.Milliseconds())
-	if wait <= 0 {
-		ctx.Send(ctx.Self(), ring{})
-		return
-	}
-	t.timer = t.after(ctx, time.Duration(wait)*time.Millisecond, ring{})
 }
 
 func (t *timekeeperActor) armLook(ctx actor.Context) {

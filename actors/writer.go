@@ -53,12 +53,13 @@ type writerActor struct {
 	strict bool // synchronous FULL: a failed sync of the log fails its batch alone
 	log    *slog.Logger
 
-	publish  func(*messages.Committed)  // to the fan-out, never waits
-	wake     func(*messages.Committed)  // the tails of streams, never waits
-	schedule func(messages.TimestampMs) // to the timekeeper
-	onFault  func(error)
-	inFlight func() int  // mutations whose callers wait for an answer, waiting claims not counted
-	hurry    func() bool // the engine has been closing for too long: nothing is begun any more
+	publish   func(*messages.Committed)         // to the fan-out, never waits
+	wake      func(*messages.Committed)         // the tails of streams, never waits
+	schedule  func(messages.TimestampMs)        // to the timekeeper
+	lookEvery func(time.Duration, chan<- error) // to the timekeeper, which answers when the first interval has begun
+	onFault   func(error)
+	inFlight  func() int  // mutations whose callers wait for an answer, waiting claims not counted
+	hurry     func() bool // the engine has been closing for too long: nothing is begun any more
 
 	open       bool
 	opened     time.Time

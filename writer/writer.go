@@ -269,7 +269,7 @@ func (w *Writer) Close() error {
 }
 
 // ForeignCommits reports whether another connection has committed since the last [Writer.LookAgain] that was committed.
-// It needs no open batch.
+// While a batch is open none can, so it is as of its begin then.
 func (w *Writer) ForeignCommits() (bool, error) {
 	version, err := w.dataVersion()
 	return version != w.offered, err
