@@ -118,3 +118,16 @@ func TestTimekeeper_ALookDuringABatchIsNotLost(t *testing.T) {
 		p.got(t, id)
 	})
 }
+
+func TestTimekeeper_IsPreciseWithinAMillisecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t)
+		at := e.now() + 2_000
+		id := e.created(func(a *messages.CreateExecutionArgs) { a.DelayUntil = at })
+		e.advance(2*time.Second - 1) // With looks on the way.
+		require.Equal(t, messages.PublicDelayed, e.state(id))
+		e.advance(1)
+		require.Equal(t, messages.PublicWaiting, e.state(id))
+	})
+}

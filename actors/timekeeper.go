@@ -89,14 +89,13 @@ func (t *timekeeperActor) arm(ctx actor.Context) {
 		if t.timer != nil {
 			t.timer.Stop()
 		}
-		now := t.clock.NowMs()
-		wait := min(int64(t.deadline)-now, farthest.Milliseconds())
+		before, wait := t.clock.Now(), min(t.clock.Until(int64(t.deadline)), farthest)
 		if wait <= 0 {
 			ctx.Send(ctx.Self(), ring{})
 			return
 		}
-		t.timer = t.after(ctx, time.Duration(wait)*time.Millisecond, ring{})
-		if t.clock.NowMs() == now {
+		t.timer = t.after(ctx, wait, ring{})
+		if t.clock.Since(before) < time.Millisecond {
 			return
 		}
 	}

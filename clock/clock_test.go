@@ -1,6 +1,7 @@
 package clock_test
 
 import (
+	"math"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -93,6 +94,17 @@ func TestMonotonic_NeverGoesBack(t *testing.T) {
 	m.AfterFunc(time.Second, func() { ran = true })
 	c.Advance(time.Second)
 	require.True(t, ran)
+}
+
+func TestMonotonic_Until(t *testing.T) {
+	c := clock.NewManual(start.Add(400 * time.Microsecond))
+	m := clock.NewMonotonic(c)
+	require.Zero(t, m.Until(1_000))
+	require.Equal(t, 600*time.Microsecond, m.Until(1_001))
+	require.Equal(t, time.Duration(math.MaxInt64), m.Until(math.MaxInt64))
+	c.Set(start.Add(-time.Second))
+	require.Zero(t, m.Until(1_000), "it has been")
+	require.Equal(t, 2*time.Second, m.Until(2_000))
 }
 
 func TestMonotonic_Concurrent(t *testing.T) {

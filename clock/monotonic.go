@@ -33,6 +33,14 @@ func (m *Monotonic) NowMs() int64 {
 	}
 }
 
+// Until returns how long it is, on the clock below, until NowMs returns ms; not more than zero when it does already.
+func (m *Monotonic) Until(ms int64) time.Duration {
+	if m.NowMs() >= ms {
+		return 0
+	}
+	return time.UnixMilli(ms).Sub(m.clock.Now())
+}
+
 // Now returns the present instant of the clock below, which may go back. It is for measuring, with [Monotonic.Since].
 func (m *Monotonic) Now() time.Time { return m.clock.Now() }
 
