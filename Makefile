@@ -58,6 +58,10 @@ quickstart: ## run a small flow and watch its events
 torture: ## kill, reopen and check, hundreds of times
 	$(GO) test -run Torture -timeout 4h $$($(TORTURED)) -args -torture
 
+.PHONY: mutate
+mutate: ## plant known faults, each of which the tests must catch: make mutate FAULT=lease
+	$(GO) run ./internal/mutate -run '$(FAULT)'
+
 .PHONY: fuzz
 fuzz: ## fuzz each parser for a minute: make fuzz FUZZTIME=1h
 	@for package in $$($(GO) list $(PKG)); do \

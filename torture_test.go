@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -288,11 +289,25 @@ func crashes(t *testing.T, n int, check func(crash, *testing.T), opts ...ffsqlit
 // losesNothing asserts that what was acknowledged is there, and of what had begun each call in whole or not at all.
 func (c crash) losesNothing(t *testing.T) {
 	t.Helper()
-	e := c.reopened(t)
-	acked, started := c.counted()
-	calls := c.stand(t, e)
-	require.True(t, within(acked, calls, started), "acknowledged %v\nfound %v\nbegun %v", acked, calls, started)
-	c.subscribersResume(t, e)
+	synctest.Test(t, func(t *testing.T) {
+		e := c.reopened(t)
+		acked, started := c.counted()
+		calls := c.stand(t, e)
+		require.True(t, within(acked, calls, started), "acknowledged %v\nfound %v\nbegun %v", acked, calls, started)
+		c.subscribersResume(t, e)
+		e.timeGoesOn()
+	})
+}
+
+// timeGoesOn asserts that every lease and every delay ends, of which none lasts longer than an hour.
+func (e *engine) timeGoesOn() {
+	e.t.Helper()
+	e.advance(2 * time.Hour)
+	require.Empty(e.t, e.sql.Rows(`
+		SELECT hex(execution_id), public_state
+		  FROM ff_exec_core
+		 WHERE ownership_state = 'leased'
+		    OR standing = 'delayed'`))
 }
 
 // keepsOrder asserts that no commit is there without all those before it.

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../.."
+
+// TestFaults_CanBePlanted sees that the table keeps up with the source: `make mutate` itself takes minutes.
+func TestFaults_CanBePlanted(t *testing.T) {
+	t.Parallel()
+	require.GreaterOrEqual(t, len(faults), 20)
+	words := map[string]bool{}
+	for _, f := range faults {
+		t.Run(f.what, func(t *testing.T) {
+			require.False(t, words[f.what], "there are two of these")
+			words[f.what] = true
+			require.NotEqual(t, f.old, f.new)
+			text, err := f.changed(root)
+			require.NoError(t, err)
+			_, err = parser.ParseFile(token.NewFileSet(), f.file, text, parser.SkipObjectResolution)
+			require.NoError(t, err)
+			require.NotEmpty(t, f.by.tests)
+			for _, name := range f.by.tests {
+				require.Contains(t, testsOf(t, f.by.pkg), "\nfunc "+name+"(")
+			}
+		})
+	}
+}
+
+// testsOf is the text of the tests of a package.
+func testsOf(t *testing.T, pkg string) string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(root, pkg, "*_test.go"))
+	require.NoError(t, err)
+	var all strings.Builder
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		all.Write(text)
+	}
+	return all.String()
+}
+
+func TestFaults_TextThatIsGone(t *testing.T) {
+	t.Parallel()
+	for _, old := range []string{"no such text", "package"} { // Package is there too often.
+		_, err := fault{file: "internal/mutate/fault.go", old: old}.changed(root)
+		require.ErrorContains(t, err, "not once")
+	}
+}
