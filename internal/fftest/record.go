@@ -2,6 +2,7 @@ package fftest
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -15,8 +16,8 @@ import (
 // write, truncation, sync and deletion, in order, with marks that the test sets in between. [RecordingVFS.Image] makes
 // of it what a disk may hold after the power has gone at any step.
 //
-// It must see the database from its creation. Shared memory and locks are forwarded and not recorded. It may be used by
-// any goroutine.
+// It must see the database from its creation, or from its first opening: what is in a file then counts as synced. Shared
+// memory and locks are forwarded and not recorded. It may be used by any goroutine.
 type RecordingVFS struct {
 	vfs.VFSFilename
 
@@ -143,19 +144,27 @@ func (v *RecordingVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs
 	}
 	const journals = vfs.OPEN_MAIN_JOURNAL | vfs.OPEN_SUPER_JOURNAL | vfs.OPEN_WAL
 	syncsDir := flags&vfs.OPEN_CREATE != 0 && flags&journals != 0
-	return &recordedFile{recordedOSFile: whole, vfs: v, id: v.opened(name.String()), syncsDir: syncsDir}, opened, nil
+	id, err := v.opened(name.String())
+	return &recordedFile{recordedOSFile: whole, vfs: v, id: id, syncsDir: syncsDir}, opened, err
 }
 
-// opened returns the file of that path; one that is not known has just been created.
-func (v *RecordingVFS) opened(path string) fileID {
-	id, known := v.files[path]
-	if !known {
-		v.next++
-		id = v.next
-		v.files[path] = id
-		v.steps = append(v.steps, step{kind: stepLink, file: id, name: filepath.Base(path)})
+// opened returns the file of that path; one that is not known has just been created, or was there before the record.
+func (v *RecordingVFS) opened(path string) (fileID, error) {
+	if id, known := v.files[path]; known {
+		return id, nil
 	}
-	return id
+	content, err := os.ReadFile(path) //nolint:gosec // The path that SQLite has opened.
+	if err != nil {
+		return 0, err
+	}
+	v.next++
+	v.files[path] = v.next
+	v.steps = append(v.steps, step{kind: stepLink, file: v.next, name: filepath.Base(path)})
+	if len(content) > 0 {
+		v.steps = append(v.steps, step{kind: stepWrite, file: v.next, data: content},
+			step{kind: stepSync, file: v.next}, step{kind: stepSyncDir})
+	}
+	return v.next, nil
 }
 
 // Delete deletes the file and records it.

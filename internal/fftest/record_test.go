@@ -111,6 +111,18 @@ func TestRecordingVFS_RecordsWhatIsOnTheDisk(t *testing.T) {
 	}
 }
 
+func TestRecordingVFS_KeepsWhatWasThereBefore(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	before := recordedInserts(t, 3, "wal")
+	files, directory, source := newRecorded(t)
+	fftest.WriteImage(t, before.Image(before.Len(), fftest.Dropped, random), directory)
+	conn := fftest.OpenSQL(t, source)
+	require.Equal(t, 3, reopened(t, files.Image(files.Len(), fftest.Dropped, random)))
+	conn.Exec("PRAGMA synchronous = FULL")
+	conn.Exec("INSERT INTO t SELECT 1 + count(*), NULL FROM t")
+	require.Equal(t, 4, reopened(t, files.Image(files.Len(), fftest.Dropped, random)))
+}
+
 func TestRecordingVFS_OneSeedGivesOneImage(t *testing.T) {
 	files := recordedInserts(t, 3, "wal")
 	for _, at := range files.Changes() {
