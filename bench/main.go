@@ -38,6 +38,7 @@ type options struct {
 	// Of the scenarios about ffsqlite alone.
 	subscribers int
 	filtered    bool
+	stuck       bool
 	backlog     int64
 	ahead       int64
 	finished    int64
@@ -63,6 +64,7 @@ func parseOptions(args []string) (options, error) {
 	flags.StringVar(&o.profile, "cpuprofile", "", "file for a CPU profile of the first side's last repetition")
 	flags.IntVar(&o.subscribers, "subscribers", 100, "subscribers: how many")
 	flags.BoolVar(&o.filtered, "filtered", false, "subscribers: each follows a share of the events of its own, by a tag")
+	flags.BoolVar(&o.stuck, "stuck", false, "subscribers: none of them reads before the jobs are done")
 	flags.Int64Var(&o.backlog, "backlog", 1_000_000, "backlog: claimable executions in the file")
 	flags.Int64Var(&o.ahead, "ahead", 1_000_000, "ahead: executions that the worker may not run")
 	flags.Int64Var(&o.finished, "finished", 1_000_000, "finished: executions that ended long ago")

@@ -24,6 +24,7 @@ type Side struct {
 	Subscribers int
 	Tenants     int64 // Each job carries the tag of one of them; 0 for no tags.
 	Filtered    bool  // Each subscriber follows one tenant.
+	Stuck       bool  // The subscribers read nothing while there is work.
 	Siblings    int   // In a group of edges.
 }
 
@@ -82,6 +83,10 @@ func subscriberSides(o options) ([]Side, error) {
 	if o.filtered {
 		with.Name += ", filtered"
 		with.Filtered, with.Tenants = true, int64(o.subscribers)
+	}
+	if o.stuck {
+		with.Name += ", stuck"
+		with.Stuck = true
 	}
 	return []Side{with, {Name: "no subscribers", Engine: ours, Tenants: with.Tenants}}, nil
 }

@@ -16,7 +16,8 @@ import (
 const deliveryTimeout = 30 * time.Second
 
 // subscribers measures s1b while listeners follow the completions. The phase ends when the last of them has heard of
-// the last completion; each is then checked to have had every event of its own, once, in order.
+// the last completion, or with that completion if they are stuck; these begin to read then. Each listener is at last
+// checked to have had every event of its own, once, in order.
 func subscribers(ctx context.Context, c *cell) ([]Result, error) {
 	e := &ffsqliteEngine{tenants: c.spec.Side.Tenants}
 	if err := c.open(ctx, e, c.spec.Jobs+warmUp, c.spec.Callers, nil); err != nil {
@@ -28,11 +29,11 @@ func subscribers(ctx context.Context, c *cell) ([]Result, error) {
 		return nil, err
 	}
 	r, err := c.overlap(ctx, e, func(ctx context.Context, end, _ time.Time) (time.Time, error) {
+		if len(crowd.listeners) == 0 || c.spec.Side.Stuck {
+			return end, nil
+		}
 		if err := crowd.await(ctx, e.seen); err != nil {
 			return end, err
-		}
-		if len(crowd.listeners) == 0 {
-			return end, nil
 		}
 		return time.Now(), nil
 	})
@@ -40,6 +41,9 @@ func subscribers(ctx context.Context, c *cell) ([]Result, error) {
 		return nil, err
 	}
 	e.stopWork()
+	if c.spec.Side.Stuck {
+		crowd.follow()
+	}
 	if err := crowd.check(ctx, e.seen); err != nil {
 		return nil, err
 	}
@@ -61,7 +65,7 @@ type listener struct {
 	failure      atomic.Pointer[error]
 }
 
-// listen subscribes from the beginning, before there is anything to hear of.
+// listen subscribes from the beginning, before there is anything to hear of. Stuck listeners do not read yet.
 func listen(ctx context.Context, backend *ffsqlite.Backend, side Side) (*crowd, error) {
 	c := &crowd{}
 	for n := range side.Subscribers {
@@ -76,9 +80,18 @@ func listen(ctx context.Context, backend *ffsqlite.Backend, side Side) (*crowd, 
 			return nil, err
 		}
 		c.listeners = append(c.listeners, l)
-		c.listening.Go(l.follow)
+	}
+	if !side.Stuck {
+		c.follow()
 	}
 	return c, nil
+}
+
+// follow lets every listener read.
+func (c *crowd) follow() {
+	for _, l := range c.listeners {
+		c.listening.Go(l.follow)
+	}
 }
 
 func (l *listener) follow() {
