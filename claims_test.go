@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/flowfabric/ffsqlite"
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
@@ -376,4 +377,78 @@ func TestClaim_ARowThatCannotBeReadStopsNoOther(t *testing.T) {
 			e.nothingToClaim()
 		})
 	}
+}
+
+func TestSpec01_S32_WhatIsCreatedIsClaimableAtOnce(t *testing.T) {
+	e := open(t)
+	id := e.created()
+	require.Equal(t, "submitted unowned eligible_now waiting pending waiting_for_worker", e.vector(id))
+	require.Equal(t, messages.OutcomeNone, e.info(id).StateVector.TerminalOutcome)
+	require.Equal(t, id, e.claimedBy())
+
+	id = e.created()
+	e.patch(id, "lifecycle_phase = 'runnable', public_state = 'pending', attempt_state = 'initial'")
+	require.Equal(t, id, e.claimedBy())
+}
+
+func TestSpec01_S33_WhatIsDelayedIsClaimableWhenItsTimeHasCome(t *testing.T) {
+	for name, comes := range map[string]func(e *engine, id messages.ExecutionID){
+		"by the claim": func(*engine, messages.ExecutionID) {},
+		"promoted": func(e *engine, id messages.ExecutionID) {
+			result, err := e.PromoteDelayed(e.t.Context(), messages.PromoteDelayedArgs{ExecutionID: id})
+			require.NoError(e.t, err)
+			require.Equal(e.t, messages.PromotePromoted, result.Outcome)
+			require.Equal(e.t, messages.PublicWaiting, e.state(id))
+		},
+	} {
+		e := open(t, ffsqlite.WithoutScanners())
+		id := e.created(delayedBy(e, time.Minute))
+		require.Equal(t, messages.PublicDelayed, e.state(id), name)
+		e.nothingToClaim()
+		e.clock.Advance(time.Minute - time.Millisecond)
+		e.nothingToClaim()
+		e.clock.Advance(time.Millisecond)
+		comes(e, id)
+		require.Equal(t, id, e.claimedBy(), name)
+	}
+}
+
+func TestSpec01_S34_TheRowItselfTellsTheState(t *testing.T) {
+	e := open(t)
+	id := e.created()
+	handle := e.claimed()
+	require.Equal(t, messages.PublicActive, e.state(id))
+	require.Equal(t, activeVector, e.vector(id))
+	require.NoError(t, e.Complete(t.Context(), handle, nil))
+	require.Equal(t, messages.PublicCompleted, e.state(id))
+	require.Equal(t, completedVector, e.vector(id))
+	require.Equal(t, "success", e.raw(id, "terminal_outcome"))
+	require.Equal(t, "success", e.attempt(id, 0, "outcome"))
+}
+
+// The claims by a grant, which the scenario names besides, come with grants.
+func TestSpec01_S36_AResumedExecutionGoesOnWithItsAttempt(t *testing.T) {
+	e := open(t)
+	id := e.created()
+	first := payloadOf(t, e.claimed())
+	e.interrupt(id, 0)
+	handle := e.claimed()
+	require.Equal(t, messages.HandleResumed, handle.Kind)
+	second := payloadOf(t, handle)
+	require.Equal(t, id, second.ExecutionID)
+	require.Equal(t, first.AttemptIndex, second.AttemptIndex)
+	require.Equal(t, first.AttemptID, second.AttemptID)
+	require.Equal(t, first.LeaseEpoch+1, second.LeaseEpoch)
+	require.Equal(t, int64(1), e.attempts(id))
+}
+
+func TestSpec01_S62_TwentyForOthersHideNothing(t *testing.T) {
+	e := open(t)
+	for range 20 {
+		e.created(requiring("gpu"))
+	}
+	e.clock.Advance(time.Millisecond)
+	last := e.created()
+	require.Equal(t, last, e.claimedBy())
+	e.nothingToClaim()
 }

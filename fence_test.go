@@ -225,3 +225,26 @@ func TestFence_AnUnreadableDocument(t *testing.T) {
 		require.ErrorContains(t, e.Complete(t.Context(), handle, nil), "exec_core: raw_fields not valid JSON: ")
 	}
 }
+
+// What such a handle is good for, observing signals, comes with suspension.
+func TestSpec01_S24_ASuspendedHandleCompletesNothing(t *testing.T) {
+	e := open(t)
+	id := e.created()
+	handle := e.claimed()
+	suspended := handle
+	suspended.Kind = messages.HandleSuspended
+	before := e.stored()
+	require.ErrorIs(t, e.Complete(t.Context(), suspended, nil), messages.ErrLeaseConflict)
+	require.Equal(t, before, e.stored())
+	require.NoError(t, e.Complete(t.Context(), handle, nil))
+	require.Equal(t, messages.PublicCompleted, e.state(id))
+}
+
+func TestSpec01_S25_TheRightEpochWithAnotherLeaseID(t *testing.T) {
+	e := open(t)
+	e.created()
+	handle := e.claimed()
+	e.refused(forged(t, handle, func(p *messages.HandlePayload) { p.LeaseID[0] ^= 1 }), messages.ErrLeaseConflict)
+	_, err := e.Renew(t.Context(), handle)
+	require.NoError(t, err)
+}

@@ -176,3 +176,18 @@ func TestSpec04_S62_TagsOfAFlow(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"cairn.task_id": "abc", "cairn.project": "p"}, flow.Tags)
 }
+
+func TestSpec01_S84_WhatAFlowIsDecodedTo(t *testing.T) {
+	g := open(t).newFlow()
+	document := func(text string) {
+		g.sql.Exec("UPDATE ff_flow_core SET raw_fields = ?1 WHERE flow_id = ?2", text, [16]byte(g.flow))
+	}
+	document(`{"unknown": "member", "cairn.project": "p"}`)
+	flow, err := g.DescribeFlow(t.Context(), g.flow)
+	require.NoError(t, err)
+	require.Equal(t, messages.Namespace("default"), flow.Namespace)
+	require.Equal(t, map[string]string{"cairn.project": "p"}, flow.Tags)
+	document(`["cairn.project"]`)
+	_, err = g.DescribeFlow(t.Context(), g.flow)
+	requireDetail(t, err, messages.ErrCorruption, "flow_core: raw_fields not valid JSON: array is not an object")
+}

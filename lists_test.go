@@ -147,3 +147,59 @@ func TestSpec03_S93_ThePartitionAndTheLimit(t *testing.T) {
 	_, err = e.ListLanes(t.Context(), new(messages.LaneID("")), 9)
 	requireInvalid(t, err, "lane_id is empty")
 }
+
+// pages counts the entries of the pages of a list, of at most so many each.
+func pages[C any](t testing.TB, limit int, page func(cursor *C, limit int) (n int, next *C)) (lengths []int) {
+	t.Helper()
+	for cursor := (*C)(nil); ; {
+		n, next := page(cursor, limit)
+		lengths = append(lengths, n)
+		if cursor = next; cursor == nil {
+			return lengths
+		}
+		require.Less(t, len(lengths), 10)
+	}
+}
+
+func TestSpec01_S86_NoLimitAndAnExactMultipleOfIt(t *testing.T) {
+	t.Parallel()
+	e := open(t)
+	for _, lane := range []messages.LaneID{"a", "b", "c", "d"} {
+		e.suspended(e.created(inLane(lane)), e.now(), "signal")
+		e.newFlow()
+	}
+	for name, list := range map[string]func(limit int) []int{
+		"executions": func(limit int) []int {
+			return pages(t, limit, func(cursor *messages.ExecutionID, limit int) (int, *messages.ExecutionID) {
+				page, err := e.ListExecutions(t.Context(), messages.ListExecutionsArgs{Cursor: cursor, Limit: limit})
+				require.NoError(t, err)
+				return len(page.Executions), page.NextCursor
+			})
+		},
+		"lanes": func(limit int) []int {
+			return pages(t, limit, func(cursor *messages.LaneID, limit int) (int, *messages.LaneID) {
+				page, err := e.ListLanes(t.Context(), cursor, limit)
+				require.NoError(t, err)
+				return len(page.Lanes), page.NextCursor
+			})
+		},
+		"suspended": func(limit int) []int {
+			return pages(t, limit, func(cursor *messages.SuspendedCursor, limit int) (int, *messages.SuspendedCursor) {
+				page, err := e.ListSuspended(t.Context(), messages.ListSuspendedArgs{Cursor: cursor, Limit: limit})
+				require.NoError(t, err)
+				return len(page.Entries), page.NextCursor
+			})
+		},
+		"flows": func(limit int) []int {
+			return pages(t, limit, func(cursor *messages.FlowID, limit int) (int, *messages.FlowID) {
+				page, err := e.ListFlows(t.Context(), messages.ListFlowsArgs{Cursor: cursor, Limit: limit})
+				require.NoError(t, err)
+				return len(page.Flows), page.NextCursor
+			})
+		},
+	} {
+		require.Equal(t, []int{0}, list(0), name)
+		require.Equal(t, []int{2, 2}, list(2), name)
+		require.Equal(t, []int{4}, list(4), name)
+	}
+}

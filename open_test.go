@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -361,4 +362,46 @@ func TestSpec02_S44_PrepareAndTheClock(t *testing.T) {
 	e.clock.Set(epoch)
 	require.Equal(t, messages.TimestampOf(epoch.Add(time.Second)), serverTime())
 	require.Equal(t, fmt.Sprint(epoch.Add(time.Second).UnixMilli()), e.column(e.created(), "created_at_ms"))
+}
+
+func TestSpec01_S56_TheGuard(t *testing.T) {
+	for value, opens := range map[string]bool{"unset": false, "0": false, "true": false, " 1": false, "1": true} {
+		t.Run(fmt.Sprintf("%q", value), func(t *testing.T) {
+			unsetGuard(t)
+			if value != "unset" {
+				t.Setenv(guardVariable, value)
+			}
+			b, err := ffsqlite.Open(t.Context(), ":memory:", quiet())
+			if opens {
+				require.NoError(t, err)
+				require.NoError(t, b.Close())
+				return
+			}
+			require.ErrorContains(t, err, "SqliteBackend requires FF_DEV_MODE=1")
+			require.ErrorContains(t, err, "docs/dev-harness.md")
+			b, err = ffsqlite.Open(t.Context(), ":memory:", quiet(), ffsqlite.WithDevMode())
+			require.NoError(t, err)
+			require.NoError(t, b.Close())
+		})
+	}
+}
+
+func TestSpec01_S58_MemoryOutlivesItsConnections(t *testing.T) {
+	e := open(t, ffsqlite.WithPoolSize(2))
+	id := e.created()
+	for range 10 { // Each a connection of its own, which is the only one beside the engine's while it is open.
+		other := fftest.OpenSQL(t, e.DataSource())
+		require.Equal(t, int64(1), other.Int("SELECT count(*) FROM ff_exec_core"))
+		var readers sync.WaitGroup
+		for range 8 {
+			readers.Go(func() {
+				state, err := e.ReadExecutionState(t.Context(), id)
+				if err != nil || state == nil || *state != messages.PublicWaiting {
+					t.Errorf("%v %v", state, err)
+				}
+			})
+		}
+		readers.Wait()
+	}
+	require.Equal(t, id, payloadOf(t, e.claimed()).ExecutionID)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/flowfabric/ffsqlite"
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
@@ -246,5 +247,22 @@ func TestSpec01_S39_PrioritiesAreClamped(t *testing.T) {
 		id := e.created(withPriority(1))
 		e.prioritised(id, asked)
 		require.Equal(t, stored, e.column(id, "priority"))
+	}
+}
+
+func TestSpec01_S27_OneClaimHasOneLeaseID(t *testing.T) {
+	e := open(t, ffsqlite.WithoutScanners())
+	id := e.created()
+	history := e.leasesFrom(nil, everything)
+	lease := payloadOf(t, e.claimed()).LeaseID
+	require.False(t, lease.IsZero())
+	require.Equal(t, lease, e.described(id).CurrentLease.LeaseID)
+	expired := e.expiredLeases(messages.ListExpiredLeasesArgs{AsOf: e.now() + 30_000}).Entries
+	require.Len(t, expired, 1)
+	require.Equal(t, lease, expired[0].LeaseID)
+	require.Equal(t, lease, e.revoked(messages.RevokeLeaseArgs{ExecutionID: id}).LeaseID)
+	for i, event := range took(t, history, 2) {
+		require.Equal(t, []messages.LeaseEventType{messages.LeaseAcquired, messages.LeaseRevoked}[i], event.Kind)
+		require.Equal(t, lease, *event.LeaseID)
 	}
 }

@@ -2,12 +2,14 @@ package ffsqlite_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/flowfabric/ffsqlite"
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
@@ -212,4 +214,30 @@ func TestSpec03_S91_ListExecutionsOfAPartitionAndAFilter(t *testing.T) {
 	_, err = e.ListExecutions(t.Context(), messages.ListExecutionsArgs{Partition: "fp:0", Limit: 1})
 	require.ErrorIs(t, err, messages.ErrInvalidInput)
 	require.ErrorContains(t, err, "partition_key: ")
+}
+
+// An attempt without an index cannot be stored, so that no read can meet one.
+func TestSpec01_S83_WhatAnExecutionIsDecodedTo(t *testing.T) {
+	e := open(t, ffsqlite.WithoutScanners())
+	id := e.created(func(a *messages.CreateExecutionArgs) { a.Tags = map[string]string{"b.a": "2", "a.b": "1"} })
+	require.Nil(t, e.described(id).CurrentLease)
+	text, err := json.Marshal(e.described(id))
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"tags":{"a.b":"1","b.a":"2"}`)
+
+	e.claimed()
+	require.NotNil(t, e.described(id).CurrentLease)
+	for _, table := range []string{"ff_exec_core", "ff_attempt"} {
+		require.Equal(t, int64(1),
+			e.sql.Int(`SELECT "notnull" FROM pragma_table_info(?1) WHERE name = 'attempt_index'`, table))
+	}
+	e.patchAttempt(id, 0, "attempt_index = 4294967296")
+	_, err = e.DescribeExecution(t.Context(), id)
+	require.ErrorIs(t, err, messages.ErrCorruption)
+
+	other := e.created()
+	e.claimed()
+	e.patchAttempt(other, 0, "worker_instance_id = NULL")
+	_, err = e.DescribeExecution(t.Context(), other)
+	requireDetail(t, err, messages.ErrCorruption, "attempt: worker_instance_id: missing on a lease")
 }

@@ -1,6 +1,7 @@
 package ffsqlite_test
 
 import (
+	"bytes"
 	"context"
 	"path/filepath"
 	"testing"
@@ -314,4 +315,32 @@ func TestSpec05_S97_ARolledBackCallWritesNoEvent(t *testing.T) {
 	require.ErrorIs(t, e.Complete(ctx, handle, nil), context.Canceled)
 	require.NoError(t, e.Complete(t.Context(), handle, nil))
 	require.Equal(t, messages.EventID(1), took(t, sub, 1)[0].EventID)
+}
+
+func TestSpec01_S68_TheTailAndTheEventBehindACursor(t *testing.T) {
+	e := open(t)
+	ids := []messages.ExecutionID{e.completed(), e.completed()}
+	sub := e.completionsFrom(nil)
+	for range 3 {
+		ids = append(ids, e.completed())
+	}
+	later := took(t, sub, 3)
+	require.Equal(t, ids[2:], executionsOf(later))
+	for k, event := range later[:2] {
+		require.Equal(t, ids[2+k+1], took(t, e.completionsFrom(event.Cursor), 1)[0].ExecutionID)
+	}
+}
+
+func TestSpec01_S69_NothingIsLostWhileNobodyReads(t *testing.T) {
+	e := open(t)
+	sub := e.completionsFrom(nil)
+	var ids []messages.ExecutionID
+	for range 300 {
+		ids = append(ids, e.completed())
+	}
+	got := took(t, sub, 300)
+	require.Equal(t, ids, executionsOf(got))
+	for i, event := range got[1:] {
+		require.Positive(t, bytes.Compare(event.Cursor, got[i].Cursor), "%d", i)
+	}
 }

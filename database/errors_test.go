@@ -65,6 +65,46 @@ func TestSpec02_S24_Retry(t *testing.T) {
 	}
 }
 
+func TestSpec01_S54_WhatIsBusyIsTriedThreeTimes(t *testing.T) {
+	tried := func(t *testing.T, results ...error) (calls int, slept time.Duration, err error) {
+		t.Helper()
+		start := clock.System().Now()
+		err = database.Retry(func() error {
+			calls++
+			return results[min(calls, len(results))-1]
+		})
+		return calls, clock.System().Now().Sub(start), err
+	}
+	synctest.Test(t, func(t *testing.T) {
+		for _, code := range []sqlite3.ExtendedErrorCode{5, 6, 261, 517, 773, 262, 518} {
+			calls, slept, err := tried(t, code)
+			require.Equal(t, 3, calls, code)
+			require.Equal(t, 15*time.Millisecond, slept, code)
+			require.ErrorIs(t, err, messages.ErrRetryExhausted)
+			require.ErrorIs(t, err, messages.ErrContention)
+			var e *messages.Error
+			require.ErrorAs(t, err, &e)
+			require.ErrorIs(t, e.Err, messages.ErrTransport)
+			require.ErrorIs(t, e.Err, code)
+
+			calls, _, err = tried(t, code, code, nil)
+			require.Equal(t, 3, calls, code)
+			require.NoError(t, err)
+		}
+		for _, code := range []sqlite3.ExtendedErrorCode{11, 13, 21, 266, 2067} {
+			calls, slept, err := tried(t, code)
+			require.Equal(t, 1, calls, code)
+			require.Zero(t, slept, code)
+			require.ErrorIs(t, err, code)
+		}
+		stale := messages.StateError(messages.CodeStaleLease, "")
+		calls, slept, err := tried(t, stale)
+		require.Equal(t, 1, calls)
+		require.Zero(t, slept)
+		require.Same(t, stale, err)
+	})
+}
+
 func TestRetry_ExhaustedHasItsCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		err := database.Retry(func() error { return sqlite3.BUSY })

@@ -95,7 +95,8 @@ func TestCompletionOutcomeOf(t *testing.T) {
 	}
 }
 
-func TestSignalEffectOf(t *testing.T) {
+// Which effect a delivery has comes with signals.
+func TestSpec01_S74_TheEffectsOfSignalsAsTheyAreStored(t *testing.T) {
 	for raw, want := range map[string]messages.SignalEffect{
 		"": messages.SignalSatisfied, "satisfied": messages.SignalSatisfied,
 		"resume_condition_satisfied": messages.SignalSatisfied, "buffered": messages.SignalBuffered,

@@ -125,6 +125,17 @@ func TestSpec01_S64_KeysAreValidated(t *testing.T) {
 	requireInvalid(t, messages.ValidateKid("kid", "\xff"), messages.CodeInvalidInput, "kid: must be valid UTF-8")
 }
 
+func TestSpec01_S66_TheTokenOfAnotherWaitpoint(t *testing.T) {
+	secret := fromHex(t, strings.Repeat("cafebabe", 8))
+	execution := executionID(t, "{fp:7}:"+uuidA)
+	a := messages.TokenMessage(execution, messages.NewWaitpointID())
+	b := messages.TokenMessage(execution, messages.NewWaitpointID())
+	token := messages.SignToken(secret, "kid1", a)
+	require.NoError(t, messages.VerifyToken(secret, "kid1", a, token))
+	requireInvalid(t, messages.VerifyToken(secret, "kid1", b, token), messages.CodeInvalidToken,
+		"invalid_token: signature mismatch")
+}
+
 func FuzzVerifyToken(f *testing.F) {
 	for _, v := range tokenVectors(f) {
 		f.Add(v.secret, v.kid, v.message, string(v.token))

@@ -1,6 +1,7 @@
 package writer_test
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -236,4 +237,43 @@ func TestSpec04_S28_ACrashAfterTheFirstHopOfAChainIsRecovered(t *testing.T) {
 	require.Equal(t, []string{"failed", "skipped", "skipped"},
 		m.query("SELECT public_state FROM ff_exec_core ORDER BY execution_id"))
 	require.Empty(t, m.query("SELECT event_id FROM ff_completion_event WHERE dispatched_at_ms IS NULL"))
+}
+
+func TestSpec04_S36_AWideFanOutTakesAsManyHopsAsItsSizeNeeds(t *testing.T) {
+	const children, perHop = 600, 16
+	m := newMachine(t)
+	m.wideFanOut(children)
+	m.commitWith(messages.CompleteArgs{Handle: m.claimed()}, 0)
+	hops := 0
+	for ; m.HasHops(); hops++ { // Each in a transaction of its own.
+		require.Len(t, m.undispatched(), 1, "it is there until its last edge is resolved")
+		require.NoError(t, m.Begin())
+		m.Hop(m.now)
+		_, err := m.Commit()
+		require.NoError(t, err)
+		require.Equal(t, []string{strconv.Itoa(min((hops+1)*perHop, children))},
+			m.query("SELECT count(*) FROM ff_exec_core WHERE eligibility_state = 'eligible_now'"))
+	}
+	require.Equal(t, (children+perHop-1)/perHop, hops)
+	require.Empty(t, m.undispatched())
+}
+
+// wideFanOut submits a flow in which n executions depend on the first.
+func (m *machine) wideFanOut(n int) {
+	m.t.Helper()
+	member := func(i int) messages.ExecutionID {
+		return messages.NewExecutionID(0, [16]byte{6: 0x40, 8: 0x80, 14: byte(i >> 8), 15: byte(i)})
+	}
+	args := messages.SubmitFlowArgs{FlowID: graphFlow, Namespace: "default"}
+	for i := range n + 1 {
+		x := create(0)
+		x.ExecutionID = member(i)
+		args.Executions = append(args.Executions, x)
+		if i > 0 {
+			args.Edges = append(args.Edges, messages.SubmitFlowEdge{
+				UpstreamExecutionID: member(0), DownstreamExecutionID: member(i),
+			})
+		}
+	}
+	m.must(args)
 }
