@@ -383,3 +383,17 @@ func TestCreateExecution_TagsAreStoredFlatAndAnnounced(t *testing.T) {
 			`invalid tag key: "`+key+`" (must match ^[a-z][a-z0-9_]*\.[a-z0-9_][a-z0-9_.]*$)`)
 	}
 }
+
+func TestSpec04_S01_ACreatedExecutionIsADuplicateTheSecondTime(t *testing.T) {
+	e := open(t)
+	id := newID()
+	for _, want := range []messages.CreateExecutionResultKind{messages.CreateCreated, messages.CreateDuplicate} {
+		result, err := e.CreateExecution(t.Context(), args(id, requiring("capB", "capA"), createdAt(1000)))
+		require.NoError(t, err)
+		require.Equal(t, want, result.Outcome)
+		require.Equal(t, id, result.ExecutionID)
+		require.Equal(t, [][]string{{"capA"}, {"capB"}},
+			e.sql.Rows("SELECT capability FROM ff_execution_capabilities WHERE execution_id = ?1 ORDER BY 1", id.UUID()))
+		require.Equal(t, [][]string{{"default"}}, e.sql.Rows("SELECT lane_id FROM ff_lane_registry"))
+	}
+}

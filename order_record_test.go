@@ -282,3 +282,10 @@ func TestWriteOrdering_ABrokenRecordIsRefused(t *testing.T) {
 		})
 	}
 }
+
+func boolToInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

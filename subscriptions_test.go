@@ -3,6 +3,7 @@ package ffsqlite_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -343,4 +344,20 @@ func TestSpec01_S69_NothingIsLostWhileNobodyReads(t *testing.T) {
 	for i, event := range got[1:] {
 		require.Positive(t, bytes.Compare(event.Cursor, got[i].Cursor), "%d", i)
 	}
+}
+
+func TestSpec04_S08_ACompletionWakesItsSubscriberAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t)
+		events := following(e.completionsFrom(nil))
+		id := e.created()
+		require.NoError(t, e.Complete(t.Context(), e.claimed(), nil))
+		synctest.Wait() // No time passes.
+		require.Len(t, events, 1)
+		event := <-events
+		require.Equal(t, id, event.ExecutionID)
+		require.Equal(t, messages.CompletionSuccess, event.Outcome)
+		require.Equal(t, [][]string{{fmt.Sprint(int64(event.EventID)), "success", "0"}},
+			e.sql.Rows("SELECT event_id, outcome, partition_key FROM ff_completion_event"))
+	})
 }
