@@ -37,11 +37,6 @@ func (s *solo) hash() uint64 { return s.x.last.epoch<<16 + uint64(len(s.x.leases
 
 func (s *solo) model() *model { return &model{now: s.now, twins: []*twin{&s.x}} }
 
-func (s *solo) holder(t ticket) *ticket {
-	t.twin = &s.x
-	return &t
-}
-
 func (s *solo) seen() answer {
 	if s.x.last.held {
 		return seen(s.x.state, uint32(s.x.attempts), s.x.last.epoch)
@@ -138,7 +133,7 @@ func (s *shared) claims(ctx context.Context, client int) {
 		}
 		p := payloadOf(s.t, *handle)
 		t := ticket{
-			handle: *handle, kind: handle.Kind, index: int(p.AttemptIndex), epoch: uint64(p.LeaseEpoch),
+			handle: *handle, id: s.id, kind: handle.Kind, index: int(p.AttemptIndex), epoch: uint64(p.LeaseEpoch),
 			ttl: messages.TimestampMs(longTerm.Milliseconds()),
 		}
 		s.mu.Lock()
@@ -154,31 +149,33 @@ func (s *shared) works(ctx context.Context, client int, random *rand.Rand, t tic
 	switch random.IntN(6) {
 	case 0:
 		s.ask(client, ofSolo(name("renew"), func(s *solo) answer {
-			lease, err := s.model().renew(s.holder(t))
+			lease, err := s.model().renew(&t)
 			return told(err, "until %d, epoch %d", lease.ExpiresAt, lease.LeaseEpoch)
 		}), func() answer {
 			lease, err := s.Renew(ctx, t.handle)
 			return told(err, "until %d, epoch %d", lease.ExpiresAt, lease.LeaseEpoch)
 		})
 	case 1, 2:
-		s.ask(client, ofSolo(name("complete"), func(s *solo) answer { return failed(s.model().complete(s.holder(t), nil)) }),
+		s.ask(client, ofSolo(name("complete"), func(s *solo) answer { return failed(s.model().complete(&t, nil)) }),
 			func() answer { return failed(s.Complete(ctx, t.handle, nil)) })
 	case 3:
 		class := []messages.FailureClass{messages.FailureTransient, messages.FailurePermanent}[random.IntN(2)]
 		s.ask(client, ofSolo(name("fail "+string(class)), func(s *solo) answer {
-			outcome, _, err := s.model().fail(s.holder(t), class)
+			outcome, _, err := s.model().fail(&t, class)
 			return told(err, "%s, next %d", outcome.Outcome, outcome.NextAttemptIndex)
 		}), func() answer {
 			outcome, err := s.Fail(ctx, messages.FailArgs{Handle: t.handle, Class: class})
 			return told(err, "%s, next %d", outcome.Outcome, outcome.NextAttemptIndex)
 		})
 	case 4:
-		s.ask(client, ofSolo(name("cancel"), func(s *solo) answer { return failed(s.model().cancel(s.holder(t))) }),
+		s.ask(client, ofSolo(name("cancel"), func(s *solo) answer { return failed(s.model().cancelHeld(&t)) }),
 			func() answer { return failed(s.Cancel(ctx, t.handle, "enough")) })
 	default:
 		until := s.now() + messages.TimestampMs(random.IntN(3)/2) // Most often over at once.
 		s.ask(client, ofSolo(name(fmt.Sprint("delay until ", until)), func(s *solo) answer {
-			return failed(s.model().park(s.holder(t), messages.PublicDelayed, until))
+			err := s.model().park(&t, messages.PublicDelayed, until)
+			s.x.promote(s.now)
+			return failed(err)
 		}), func() answer { return failed(s.Delay(ctx, t.handle, until)) })
 	}
 }

@@ -31,10 +31,13 @@ type tale struct {
 func newTale(e *engine, random *rand.Rand, n int) *tale {
 	tale := &tale{e: e, random: random, lane: messages.LaneID(fmt.Sprintf("tale-%d", n)), states: [][]string{nil}}
 	tale.tokens = append(tale.tokens, "'"+string(tale.lane)+"'")
-	if random.IntN(3) == 0 {
+	switch random.IntN(4) {
+	case 0:
 		tale.ofAFlow()
-	} else {
+	case 1:
 		tale.ofAnExecution()
+	default:
+		tale.ofOperations()
 	}
 	return tale
 }
@@ -204,7 +207,7 @@ func rowsOf(tales []*tale, e *engine) (rows map[*tale][]string, others []string)
 	}
 	rows = map[*tale][]string{}
 next:
-	for _, row := range e.sql.Dump("event_id", "committed_at_ms") {
+	for _, row := range e.sql.Dump("event_id", "committed_at_ms", "resolved_event_id", "reset_event_id") {
 		for _, found := range token.FindAllString(row[:min(len(row), keyLen)], -1) {
 			if owner := owners[found]; owner != nil {
 				rows[owner] = append(rows[owner], row)

@@ -12,7 +12,7 @@ var (
 	commits    = suite{".", []string{"TestFault_AFailedCommit"}, nil}
 	faulted    = suite{".", []string{"TestFaulted_AFailedSyncOfTheLogAtNormal", "TestFaulted_AFailedSyncOfTheDatabase"}, nil}
 	retried    = suite{".", []string{"TestFault_WhatIsDueIsTriedAgain", "TestFault_ACascadeGoesOnByItself"}, nil}
-	walk       = suite{".", []string{"TestTortureModel_Executions"}, []string{"-rapid.seed=1", "-rapid.nofailfile", "-rapid.shrinktime=1s"}}
+	walk       = suite{".", []string{"TestTortureModel_Operations"}, []string{"-rapid.seed=1", "-rapid.nofailfile", "-rapid.shrinktime=1s"}}
 	rush       = suite{".", []string{"TestTortureLinearizability_OfManyClientsOnFewKeys"}, []string{"-seed=1"}}
 	groups     = suite{".", []string{"TestGroups_AnyFlowDoesWhatItsPoliciesSay"}, []string{"-rapid.seed=1", "-rapid.nofailfile", "-rapid.shrinktime=1s"}}
 	batches    = suite{"writer", []string{"TestTorture_OneBatchDoesWhatManyDo"}, []string{"-seed=1"}}
