@@ -150,7 +150,7 @@ func (e *engine) read(ctx context.Context, message messages.Message) (messages.R
 func (e *engine) close(ctx context.Context) error {
 	err := errors.Join(e.background.end(ctx), e.actors.Close(ctx), e.writer.Close())
 	if e := e.database.Close(); e != nil {
-		err = errors.Join(err, fmt.Errorf("close database: %w", e))
+		err = errors.Join(err, database.Classify(fmt.Errorf("close database: %w", e)))
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package fftest
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -45,6 +46,21 @@ type Operation struct {
 // Fault decides whether an operation fails: with the error it returns, before anything reaches the file. SQLite takes
 // an [sqlite3.ErrorCode] or [sqlite3.ExtendedErrorCode] as it is, and any other error for an I/O error.
 type Fault func(Operation) error
+
+// errShortRead is the outcome of a read that gets no more than the first half of what was asked for, and then the end of
+// the file.
+var errShortRead = errors.New("fftest: short read")
+
+// ShortReads is a fault that lets no read of these kinds of files, or of any at all if it is given none, get more than
+// half of what was asked for.
+func ShortReads(files ...FileKind) Fault {
+	return only(files, func(o Operation) error {
+		if o.Kind == OpRead {
+			return errShortRead
+		}
+		return nil
+	})
+}
 
 // Counts is what reached the files of one kind.
 type Counts struct {

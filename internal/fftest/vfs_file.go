@@ -1,6 +1,9 @@
 package fftest
 
 import (
+	"cmp"
+	"errors"
+	"io"
 	"slices"
 
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -40,10 +43,15 @@ type faultyFile struct {
 
 // ReadAt fails on demand and forwards.
 func (f *faultyFile) ReadAt(p []byte, offset int64) (int, error) {
-	if err := f.vfs.check(Operation{Kind: OpRead, File: f.kind, Offset: offset, Length: len(p)}); err != nil {
-		return 0, err
+	err := f.vfs.check(Operation{Kind: OpRead, File: f.kind, Offset: offset, Length: len(p)})
+	switch {
+	case err == nil:
+		return f.osFile.ReadAt(p, offset)
+	case errors.Is(err, errShortRead):
+		n, err := f.osFile.ReadAt(p[:len(p)/2], offset)
+		return n, cmp.Or(err, io.EOF)
 	}
-	return f.osFile.ReadAt(p, offset)
+	return 0, err
 }
 
 // WriteAt fails on demand, forwards and counts.

@@ -139,3 +139,14 @@ func TestFaultyVFS_SwitchedWhileInUse(t *testing.T) {
 	switching.Wait()
 	require.Equal(t, stored, reader.Int("SELECT count(*) FROM t"))
 }
+
+func TestFaultyVFS_ShortReads(t *testing.T) {
+	files, writer, _ := newLogged(t)
+	files.Inject(fftest.ShortReads(fftest.WALFile))
+	require.NoError(t, writer.Exec("INSERT INTO t VALUES (2)"))
+	_, _, err := writer.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
+	require.ErrorIs(t, err, sqlite3.IOERR_SHORT_READ)
+	files.Inject(nil)
+	_, _, err = writer.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
+	require.NoError(t, err)
+}
