@@ -10,11 +10,16 @@ import (
 
 // fault is a small change of the source that some test must notice.
 type fault struct {
-	what string // it does, in words
+	what  string // it does, in words
+	by    suite  // must notice
+	edits []edit // of different files
+}
+
+// edit is a change of one file.
+type edit struct {
 	file string // below the root of the module
 	old  string // text that is in the file once
 	new  string // is put in its place
-	by   suite  // must notice
 }
 
 // suite is some tests of one package.
@@ -27,34 +32,45 @@ type suite struct {
 // pattern matches the tests and no others.
 func (s suite) pattern() string { return "^(" + strings.Join(s.tests, "|") + ")$" }
 
-// changed is the text of the file with the fault in it.
-func (f fault) changed(root string) ([]byte, error) {
-	text, err := os.ReadFile(filepath.Join(root, f.file)) //nolint:gosec // The files are ours.
+// changed is the text of the file after the edit.
+func (e edit) changed(root string) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(root, e.file)) //nolint:gosec // The files are ours.
 	if err != nil {
 		return nil, err
 	}
-	if n := strings.Count(string(text), f.old); n != 1 {
-		return nil, fmt.Errorf("%s has the text %d times, not once: %q", f.file, n, f.old)
+	if n := strings.Count(string(text), e.old); n != 1 {
+		return nil, fmt.Errorf("%s has the text %d times, not once: %q", e.file, n, e.old)
 	}
-	return []byte(strings.Replace(string(text), f.old, f.new, 1)), nil
+	return []byte(strings.Replace(string(text), e.old, e.new, 1)), nil
 }
 
-// overlay writes the changed file to a directory, and beside it what -overlay takes.
+// overlay writes the changed files to a directory, and beside them what -overlay takes.
 func (f fault) overlay(root, directory string) (path string, err error) {
-	text, err := f.changed(root)
-	if err != nil {
-		return "", err
+	replaced := map[string]string{}
+	for i, e := range f.edits {
+		text, err := e.changed(root)
+		if err != nil {
+			return "", err
+		}
+		copied := filepath.Join(directory, fmt.Sprintf("changed-%d.go", i))
+		if err := os.WriteFile(copied, text, 0o600); err != nil {
+			return "", err
+		}
+		replaced[filepath.Join(root, filepath.FromSlash(e.file))] = copied
 	}
-	copied := filepath.Join(directory, "changed.go")
-	if err := os.WriteFile(copied, text, 0o600); err != nil {
-		return "", err
-	}
-	replacement, err := json.Marshal(map[string]map[string]string{
-		"Replace": {filepath.Join(root, filepath.FromSlash(f.file)): copied},
-	})
+	content, err := json.Marshal(map[string]any{"Replace": replaced})
 	if err != nil {
 		return "", err
 	}
 	path = filepath.Join(directory, "overlay.json")
-	return path, os.WriteFile(path, replacement, 0o600)
+	return path, os.WriteFile(path, content, 0o600)
+}
+
+// where names the files.
+func (f fault) where() string {
+	files := make([]string, len(f.edits))
+	for i, e := range f.edits {
+		files[i] = "`" + e.file + "`"
+	}
+	return strings.Join(files, ", ")
 }

@@ -22,11 +22,13 @@ func TestFaults_CanBePlanted(t *testing.T) {
 		t.Run(f.what, func(t *testing.T) {
 			require.False(t, words[f.what], "there are two of these")
 			words[f.what] = true
-			require.NotEqual(t, f.old, f.new)
-			text, err := f.changed(root)
-			require.NoError(t, err)
-			_, err = parser.ParseFile(token.NewFileSet(), f.file, text, parser.SkipObjectResolution)
-			require.NoError(t, err)
+			for _, e := range f.edits {
+				require.NotEqual(t, e.old, e.new)
+				text, err := e.changed(root)
+				require.NoError(t, err)
+				_, err = parser.ParseFile(token.NewFileSet(), e.file, text, parser.SkipObjectResolution)
+				require.NoError(t, err)
+			}
 			require.NotEmpty(t, f.by.tests)
 			for _, name := range f.by.tests {
 				require.Contains(t, testsOf(t, f.by.pkg), "\nfunc "+name+"(")
@@ -52,7 +54,7 @@ func testsOf(t *testing.T, pkg string) string {
 func TestFaults_TextThatIsGone(t *testing.T) {
 	t.Parallel()
 	for _, old := range []string{"no such text", "package"} { // Package is there too often.
-		_, err := fault{file: "internal/mutate/fault.go", old: old}.changed(root)
+		_, err := edit{file: "internal/mutate/fault.go", old: old}.changed(root)
 		require.ErrorContains(t, err, "not once")
 	}
 }

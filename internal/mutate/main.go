@@ -3,7 +3,7 @@
 //
 //	go run ./internal/mutate [-run regexp] [-list] [-v]
 //
-// A fault is a small change of the source of one file. The go command is given a changed copy by its flag -overlay, so
+// A fault is a small change of the source. The go command is given the changed copy of a file by its flag -overlay, so
 // that the working tree is never touched, and the engine itself has no switch for it. At first the tests are run without
 // any fault, and must pass. It prints a table in Markdown, and fails if a fault was not caught.
 package main
@@ -45,7 +45,7 @@ func mutate(ctx context.Context, pattern string, list, verbose bool) error {
 	}
 	if list {
 		for _, f := range chosen {
-			fmt.Printf("%s: %s\n", f.file, f.what)
+			fmt.Printf("%s: %s\n", f.where(), f.what)
 		}
 		return nil
 	}
@@ -78,7 +78,7 @@ func plantAll(ctx context.Context, bench *bench, chosen []fault) error {
 			missed++
 		}
 		seconds := clock.System().Now().Sub(start).Seconds()
-		fmt.Printf("| %s | `%s` | %s | %.0f |\n", f.what, f.file, caught, seconds)
+		fmt.Printf("| %s | %s | %s | %.0f |\n", f.what, f.where(), caught, seconds)
 	}
 	if missed > 0 {
 		return fmt.Errorf("%d of %d faults were not caught", missed, len(chosen))
