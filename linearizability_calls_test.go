@@ -3,7 +3,9 @@ package ffsqlite_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,7 +33,13 @@ func (s *solo) clone() object {
 	return &c
 }
 
-func (s *solo) equal(other object) bool { return *s == *other.(*solo) }
+func (s *solo) equal(other object) bool {
+	a, b := *s, *other.(*solo)
+	if a.x.result != nil && b.x.result != nil && *a.x.result == *b.x.result {
+		a.x.result = b.x.result
+	}
+	return a == b
+}
 
 func (s *solo) hash() uint64 { return s.x.last.epoch<<16 + uint64(len(s.x.leases)<<8+len(s.x.ends)) }
 
@@ -76,7 +84,7 @@ func grantOf(t *ticket) answer {
 	if t == nil {
 		return answer{text: "nothing"}
 	}
-	return answer{text: fmt.Sprintf("%s attempt %d, epoch %d", t.kind, t.index, t.epoch)}
+	return answer{text: t.String()}
 }
 
 // shared is an execution that clients share, and the handles that they got of it.
@@ -85,136 +93,104 @@ type shared struct {
 
 	*engine
 
-	id      messages.ExecutionID
-	lane    messages.LaneID
+	operations []operation
+	id         messages.ExecutionID
+	lane       messages.LaneID
+
 	mu      sync.Mutex
-	tickets []ticket
+	tickets []*ticket
 }
 
 func newShared(e *engine, clock *atomic.Int64, lane messages.LaneID) *shared {
 	a := args(newID(), inLane(lane))
 	_, err := e.CreateExecution(e.t.Context(), a)
 	require.NoError(e.t, err)
-	return &shared{history: &history{initial: newSolo(a, e.now()), clock: clock}, engine: e, id: a.ExecutionID, lane: lane}
+	return &shared{
+		history: &history{initial: newSolo(a, e.now()), clock: clock}, engine: e, operations: sharedOperations(),
+		id: a.ExecutionID, lane: lane,
+	}
 }
 
-// ticket is one of the latest handles, most often the last; none before the first claim.
-func (s *shared) ticket(random *rand.Rand) (ticket, bool) {
+// elsewhere are the operations on executions that do something beside the execution that clients share, with the reason.
+var elsewhere = map[string]string{
+	"create_execution":  "it makes another one",
+	"set_execution_tag": "a twin has no tags",
+	"append_frame":      "a twin has no stream",
+}
+
+// sharedOperations are those that clients make of an execution.
+func sharedOperations() []operation {
+	return slices.DeleteFunc(executionOperations(), func(o operation) bool { return o.alone || elsewhere[o.method] != "" })
+}
+
+// call makes a random call: mostly an operation, with arguments that one of the latest tickets suggests.
+func (s *shared) call(ctx context.Context, client int, random *rand.Rand) {
+	if random.IntN(10) == 0 {
+		s.reads(ctx, client)
+		return
+	}
+	tickets := s.known()
+	for {
+		o := s.operations[random.IntN(len(s.operations))]
+		if random.IntN(8) >= o.times {
+			continue
+		}
+		if args, drawn := o.drawn(s.drawer(random, tickets)); drawn {
+			s.asks(ctx, client, o, args, tickets)
+			return
+		}
+	}
+}
+
+// known are the tickets that clients have got so far.
+func (s *shared) known() []*ticket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.tickets) == 0 {
-		return ticket{}, false
-	}
-	return s.tickets[max(0, len(s.tickets)-1-random.IntN(2)*random.IntN(3))], true
+	return slices.Clone(s.tickets)
 }
 
-// call makes a random call.
-func (s *shared) call(ctx context.Context, client int, random *rand.Rand) {
-	t, claimed := s.ticket(random)
-	switch kind := random.IntN(10); {
-	case kind < 3 || !claimed:
-		s.claims(ctx, client)
-	case kind < 7:
-		s.works(ctx, client, random, t)
-	case kind < 9:
-		s.operates(ctx, client, random, t)
-	default:
-		s.reads(ctx, client)
+// drawer draws as if the last ticket were good.
+func (s *shared) drawer(random *rand.Rand, tickets []*ticket) *drawer {
+	x := &twin{id: s.id}
+	if n := len(tickets); n > 0 {
+		last := tickets[n-1]
+		x.state = messages.PublicActive
+		x.last = attemptTwin{index: last.index, epoch: last.epoch, expires: math.MaxInt64}
 	}
+	m := &model{now: s.now(), twins: []*twin{x}, tickets: tickets}
+	return &drawer{choices: tossing{random}, model: m, lanes: []messages.LaneID{s.lane}}
 }
 
-func (s *shared) claims(ctx context.Context, client int) {
-	a := claimArgs()
-	a.LaneID, a.Policy.LeaseTTL = s.lane, longTerm
-	s.ask(client, claimOf(s.lane), func() answer {
-		handle, err := s.Claim(ctx, a)
-		if err != nil || handle == nil {
-			return told(err, "nothing")
+// asks makes the call, and keeps what it claims.
+func (s *shared) asks(ctx context.Context, client int, o operation, args messages.Message, tickets []*ticket) {
+	s.ask(client, ofSolo(spoken(args, tickets), func(s *solo) answer {
+		m := s.model()
+		m.tickets = slices.Clip(tickets)
+		want, err := o.want(m, args)
+		return answer{err: err, fits: func(reply messages.Reply) bool { return o.agree(m, want, reply) }}
+	}), func() answer {
+		reply, err := o.call(ctx, s.engine, args)
+		text := fmt.Sprintf("%+v", reply)
+		if handle, _, _ := granted(reply); handle != nil {
+			text = s.keep(*handle).String()
 		}
-		p := payloadOf(s.t, *handle)
-		t := ticket{
-			handle: *handle, id: s.id, kind: handle.Kind, index: int(p.AttemptIndex), epoch: uint64(p.LeaseEpoch),
-			ttl: messages.TimestampMs(longTerm.Milliseconds()),
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.tickets = append(s.tickets, t)
-		return grantOf(&t)
+		return answer{text: text, reply: reply, err: err}
 	})
 }
 
-// works is what the holder of a handle does.
-func (s *shared) works(ctx context.Context, client int, random *rand.Rand, t ticket) {
-	name := func(call string) string { return fmt.Sprintf("%s attempt %d, epoch %d", call, t.index, t.epoch) }
-	switch random.IntN(6) {
-	case 0:
-		s.ask(client, ofSolo(name("renew"), func(s *solo) answer {
-			lease, err := s.model().renew(&t)
-			return told(err, "until %d, epoch %d", lease.ExpiresAt, lease.LeaseEpoch)
-		}), func() answer {
-			lease, err := s.Renew(ctx, t.handle)
-			return told(err, "until %d, epoch %d", lease.ExpiresAt, lease.LeaseEpoch)
-		})
-	case 1, 2:
-		s.ask(client, ofSolo(name("complete"), func(s *solo) answer { return failed(s.model().complete(&t, nil)) }),
-			func() answer { return failed(s.Complete(ctx, t.handle, nil)) })
-	case 3:
-		class := []messages.FailureClass{messages.FailureTransient, messages.FailurePermanent}[random.IntN(2)]
-		s.ask(client, ofSolo(name("fail "+string(class)), func(s *solo) answer {
-			outcome, _, err := s.model().fail(&t, class)
-			return told(err, "%s, next %d", outcome.Outcome, outcome.NextAttemptIndex)
-		}), func() answer {
-			outcome, err := s.Fail(ctx, messages.FailArgs{Handle: t.handle, Class: class})
-			return told(err, "%s, next %d", outcome.Outcome, outcome.NextAttemptIndex)
-		})
-	case 4:
-		s.ask(client, ofSolo(name("cancel"), func(s *solo) answer { return failed(s.model().cancelHeld(&t)) }),
-			func() answer { return failed(s.Cancel(ctx, t.handle, "enough")) })
-	default:
-		until := s.now() + messages.TimestampMs(random.IntN(3)/2) // Most often over at once.
-		s.ask(client, ofSolo(name(fmt.Sprint("delay until ", until)), func(s *solo) answer {
-			err := s.model().park(&t, messages.PublicDelayed, until)
-			s.x.promote(s.now)
-			return failed(err)
-		}), func() answer { return failed(s.Delay(ctx, t.handle, until)) })
+func (s *shared) keep(handle messages.Handle) *ticket {
+	p := payloadOf(s.t, handle)
+	t := &ticket{
+		handle: handle, id: s.id, kind: handle.Kind, index: int(p.AttemptIndex), epoch: uint64(p.LeaseEpoch),
+		ttl: messages.TimestampMs(p.LeaseTTL.Milliseconds()),
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tickets = append(s.tickets, t)
+	return t
 }
 
-// operates is what operators do.
-func (s *shared) operates(ctx context.Context, client int, random *rand.Rand, t ticket) {
-	id := s.id
-	switch random.IntN(6) {
-	case 0:
-		a := messages.CancelExecutionArgs{ExecutionID: id, Reason: "enough"}
-		s.ask(client, ofSolo("cancel", func(s *solo) answer { return failed(s.model().cancelExecution(a)) }), func() answer {
-			_, err := s.CancelExecution(ctx, a)
-			return failed(err)
-		})
-	case 1, 2:
-		s.ask(client, ofSolo("revoke", func(s *solo) answer {
-			outcome, err := s.model().revoke(id)
-			return told(err, "%s", outcome)
-		}), func() answer {
-			result, err := s.RevokeLease(ctx, messages.RevokeLeaseArgs{ExecutionID: id})
-			return told(err, "%s", result.Outcome)
-		})
-	case 3:
-		priority := random.Int32N(10)
-		s.ask(client, ofSolo(fmt.Sprint("priority ", priority), func(s *solo) answer {
-			return failed(s.model().changePriority(id, priority))
-		}), func() answer {
-			_, err := s.ChangePriority(ctx, messages.ChangePriorityArgs{ExecutionID: id, NewPriority: priority})
-			return failed(err)
-		})
-	default:
-		s.ask(client, ofSolo("replay", func(s *solo) answer { return failed(s.model().replay(id)) }), func() answer {
-			_, err := s.ReplayExecution(ctx, messages.ReplayExecutionArgs{ExecutionID: id})
-			return failed(err)
-		})
-	}
-}
-
-// reads looks at the execution. A delay that is over may still be told.
+// reads looks at the execution.
 func (s *shared) reads(ctx context.Context, client int) {
 	s.ask(client, ofSolo("read", (*solo).seen), func() answer {
 		got, err := s.DescribeExecution(ctx, s.id)
@@ -224,9 +200,6 @@ func (s *shared) reads(ctx context.Context, client int) {
 		state, epoch := got.PublicState, messages.LeaseEpoch(0)
 		if got.CurrentLease != nil {
 			epoch = got.CurrentLease.LeaseEpoch
-		}
-		if state == messages.PublicDelayed && *got.BlockingDetail == fmt.Sprint("delayed until ", s.now()) {
-			state = messages.PublicWaiting
 		}
 		return seen(state, got.TotalAttemptCount, uint64(epoch))
 	})

@@ -35,11 +35,18 @@ type question struct {
 
 // answer is what a caller is told.
 type answer struct {
-	text string
-	err  error
+	text  string
+	reply messages.Reply
+	err   error
+	fits  func(messages.Reply) bool // judges the reply; nil: the text says all
 }
 
-func (want answer) is(got answer) bool { return want.text == got.text && errors.Is(got.err, want.err) }
+func (want answer) is(got answer) bool {
+	if want.fits == nil || want.err != nil {
+		return (want.fits != nil || want.text == got.text) && errors.Is(got.err, want.err)
+	}
+	return got.err == nil && want.fits(got.reply)
+}
 
 func (a answer) String() string {
 	if a.err != nil {

@@ -168,6 +168,10 @@ func (d *drawer) executionPolicy() *messages.ExecutionPolicy {
 	if d.timed {
 		p.TimeoutPolicy.AttemptTimeout = 2 * d.seconds("patience", 5)
 	}
+	if d.rarely("short streams", 2) {
+		p.StreamPolicy = messages.NewStreamPolicy()
+		p.StreamPolicy.RetentionMaxlen = 2
+	}
 	p.RetryPolicy = &messages.RetryPolicy{
 		MaxRetries: uint32(d.choose("retries", 3)), Backoff: messages.FixedBackoff(d.seconds("backoff", 3)),
 	}

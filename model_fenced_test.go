@@ -15,17 +15,17 @@ func (m *model) fenced(x *twin, index messages.AttemptIndex, fence *messages.Lea
 		return messages.ErrStaleLease
 	case fence == nil:
 		return nil
-	case uint64(fence.LeaseEpoch) != x.last.epoch || m.termOf(x.id, fence.LeaseID) != x.last.term:
+	case uint64(fence.LeaseEpoch) != x.last.epoch || m.termOf(x.id, fence.LeaseID) != x.last.taken:
 		return messages.ErrStaleLease
 	}
 	return nil
 }
 
-// termOf tells which term of an execution a lease is of; 0: none.
-func (m *model) termOf(id messages.ExecutionID, lease messages.LeaseID) int {
+// termOf tells with which epoch the term of a lease began; 0: it is not of this execution.
+func (m *model) termOf(id messages.ExecutionID, lease messages.LeaseID) uint64 {
 	for _, t := range m.tickets {
 		if t.id == id && leaseOf(t) == lease {
-			return t.term
+			return t.epoch
 		}
 	}
 	return 0

@@ -1,9 +1,13 @@
 package ffsqlite_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"testing"
 
@@ -20,8 +24,8 @@ type operation struct {
 	draw   func(*drawer) messages.Message
 	want   func(*model, messages.Message) (any, error)
 	call   func(context.Context, *engine, messages.Message) (messages.Reply, error)
-	// agree compares what the model answers with what the engine does.
-	agree func(t require.TestingT, m *model, want any, got messages.Reply)
+	// agree says whether the engine answers what the model does.
+	agree func(m *model, want any, got messages.Reply) bool
 }
 
 // op is an operation whose reply the model knows.
@@ -32,7 +36,7 @@ func op[A messages.Message, R any](
 		method: (*new(A)).Method(), times: times,
 		draw:  func(d *drawer) messages.Message { return draw(d) },
 		want:  func(m *model, args messages.Message) (any, error) { return want(m, args.(A)) },
-		agree: func(t require.TestingT, _ *model, want any, got messages.Reply) { require.Equal(t, want, got) },
+		agree: func(_ *model, want any, got messages.Reply) bool { return reflect.DeepEqual(want, got) },
 		call: func(ctx context.Context, e *engine, args messages.Message) (messages.Reply, error) {
 			return call(e, ctx, args.(A))
 		},
@@ -48,7 +52,7 @@ func silent[A messages.Message](
 }
 
 // told compares answers in a way of its own.
-func (o operation) told(agree func(t require.TestingT, m *model, want any, got messages.Reply)) operation {
+func (o operation) told(agree func(m *model, want any, got messages.Reply) bool) operation {
 	o.agree = agree
 	return o
 }
@@ -59,8 +63,34 @@ func (o operation) single() operation {
 	return o
 }
 
+// drawn are arguments, unless there is nothing to draw.
+func (o operation) drawn(d *drawer) (args messages.Message, drawn bool) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			if _, none := cause.(noChoice); !none {
+				panic(cause)
+			}
+		}
+	}()
+	return o.draw(d), true
+}
+
+// spoken is a message for the reader, with tickets instead of the handles in it.
+func spoken(args messages.Message, tickets []*ticket) string {
+	text, err := json.Marshal(args)
+	if err != nil {
+		return fmt.Sprintf("%s %+v", args.Method(), args)
+	}
+	for _, t := range tickets {
+		if handle, err := json.Marshal(t.handle); err == nil {
+			text = bytes.ReplaceAll(text, handle, []byte("<"+t.String()+">"))
+		}
+	}
+	return args.Method() + " " + string(text)
+}
+
 // operations are all that there are. One that is added is played by the walk, in batches and by itself, and in the tales
-// that end in crashes.
+// that end in crashes; one on executions also by many clients at the same time.
 func operations() []operation {
 	return append(executionOperations(), flowOperations()...)
 }

@@ -26,11 +26,6 @@ func (m *model) cancelExecution(args messages.CancelExecutionArgs) error {
 	return nil
 }
 
-func (m *model) revoke(id messages.ExecutionID) (messages.RevokeLeaseResultKind, error) {
-	result, err := m.revokeLease(messages.RevokeLeaseArgs{ExecutionID: id})
-	return result.Outcome, err
-}
-
 // revokeLease is RevokeLease, but for the id of the lease, which the engine draws.
 func (m *model) revokeLease(args messages.RevokeLeaseArgs) (result messages.RevokeLeaseResult, err error) {
 	already := func(reason string) (messages.RevokeLeaseResult, error) {
@@ -44,7 +39,7 @@ func (m *model) revokeLease(args messages.RevokeLeaseArgs) (result messages.Revo
 		return already("no_active_lease")
 	case args.WorkerInstanceID != "" && args.WorkerInstanceID != "test-worker-instance":
 		return already("different_worker_instance_id")
-	case !args.ExpectedLeaseID.IsZero() && m.termOf(x.id, args.ExpectedLeaseID) != x.last.term:
+	case !args.ExpectedLeaseID.IsZero() && m.termOf(x.id, args.ExpectedLeaseID) != x.last.taken:
 		return already("lease_id_mismatch")
 	}
 	x.revokeHeld()
@@ -52,11 +47,6 @@ func (m *model) revokeLease(args messages.RevokeLeaseArgs) (result messages.Revo
 	return messages.RevokeLeaseResult{
 		Outcome: messages.RevokeLeaseRevoked, LeaseEpoch: messages.LeaseEpoch(x.last.epoch),
 	}, nil
-}
-
-func (m *model) replay(id messages.ExecutionID) error {
-	_, err := m.replayExecution(messages.ReplayExecutionArgs{ExecutionID: id})
-	return err
 }
 
 // replayExecution is ReplayExecution. A member of a flow whose edges do not let it run waits for them again.

@@ -46,6 +46,9 @@ func (m *model) appendFrame(t *ticket, f messages.Frame) (result messages.Append
 		s.at, s.seq = m.now, 0
 	}
 	s.frames++
+	if x.mostFrames > 0 {
+		s.frames = min(s.frames, x.mostFrames)
+	}
 	m.streams[of] = s
 	result.StreamID, result.FrameCount = s.last(), s.frames
 	return result, nil

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"testing/synctest"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
@@ -149,9 +147,7 @@ func claimOperation[A messages.Message](
 	call func(*engine, context.Context, A) (messages.Reply, error),
 ) operation {
 	return op(times, draw, func(m *model, args A) (messages.Reply, error) { return want(m, args) }, call).
-		told(func(t require.TestingT, m *model, want any, got messages.Reply) {
-			agreeOnClaims(t, m, want.(*ticket), got)
-		})
+		told(func(m *model, want any, got messages.Reply) bool { return agreeOnClaims(m, want.(*ticket), got) })
 }
 
 // claimWaitOrLeave does not wait for what nobody will bring.
@@ -171,32 +167,37 @@ func (e *engine) claimWaitOrLeave(ctx context.Context, args messages.ClaimWaitAr
 	return messages.ClaimNextResult{}, nil
 }
 
-func agreeOnClaims(t require.TestingT, m *model, want *ticket, reply messages.Reply) {
-	var got *messages.Handle
+// agreeOnClaims has the model keep the ticket, with the handle that the engine has made.
+func agreeOnClaims(m *model, want *ticket, reply messages.Reply) bool {
+	got, expires, reclaims := granted(reply)
+	if want == nil || got == nil {
+		return want == nil && got == nil
+	}
+	payload, err := messages.OpenHandle(*got)
+	if err != nil {
+		return false
+	}
+	if expires != 0 && (expires != m.now+want.ttl || reclaims != want.reclaims) {
+		return false
+	}
+	kept := *want
+	kept.handle = *got
+	m.tickets = append(m.tickets, &kept)
+	return want.id == payload.ExecutionID && want.kind == got.Kind && want.index == int(payload.AttemptIndex) &&
+		want.epoch == uint64(payload.LeaseEpoch)
+}
+
+// granted is what a claim got, and until when; 0: the answer does not say so.
+func granted(reply messages.Reply) (handle *messages.Handle, expires messages.TimestampMs, reclaims uint32) {
 	switch reply := reply.(type) {
 	case messages.ClaimReply:
-		got = reply.Handle
+		return reply.Handle, 0, 0
 	case messages.ClaimNextResult:
 		if reply.Task != nil {
-			got = &reply.Task.Handle
-			require.NotNil(t, want, "nothing is claimable")
-			require.Equal(t, m.now+want.ttl, reply.Task.LeaseExpiresAt)
-			require.Equal(t, want.reclaims, reply.Task.LeaseReclaimCount)
+			return &reply.Task.Handle, reply.Task.LeaseExpiresAt, reply.Task.LeaseReclaimCount
 		}
 	}
-	if want == nil {
-		require.Nil(t, got, "nothing is claimable")
-		return
-	}
-	require.NotNil(t, got, "%s is claimable", want.id)
-	payload, err := messages.OpenHandle(*got)
-	require.NoError(t, err)
-	require.Equal(t, want.id, payload.ExecutionID)
-	require.Equal(t, want.kind, got.Kind)
-	require.Equal(t, messages.AttemptIndex(want.index), payload.AttemptIndex)
-	require.Equal(t, messages.LeaseEpoch(want.epoch), payload.LeaseEpoch)
-	want.handle = *got
-	m.tickets = append(m.tickets, want)
+	return nil, 0, 0
 }
 
 // failOnce is Fail; the time of a retry that is told again is left out.
@@ -205,31 +206,31 @@ func (m *model) failOnce(args messages.FailArgs) (messages.FailOutcome, error) {
 	return outcome, err
 }
 
-func agreeOnFailures(t require.TestingT, _ *model, want any, reply messages.Reply) {
+func agreeOnFailures(_ *model, want any, reply messages.Reply) bool {
 	got := reply.(messages.FailOutcome)
 	if want.(messages.FailOutcome).DelayUntil == 0 {
 		got.DelayUntil = 0
 	}
-	require.Equal(t, want, got)
+	return want == got
 }
 
 // agreeOnRevocations looks for the lease among the tickets. One that was claimed in the same batch has none yet.
-func agreeOnRevocations(t require.TestingT, m *model, want any, reply messages.Reply) {
+func agreeOnRevocations(m *model, want any, reply messages.Reply) bool {
 	got := reply.(messages.RevokeLeaseResult)
 	for _, ticket := range m.tickets {
-		if leaseOf(ticket) == got.LeaseID {
-			require.Equal(t, uint64(got.LeaseEpoch), ticket.epoch+1)
+		if leaseOf(ticket) == got.LeaseID && uint64(got.LeaseEpoch) != ticket.epoch+1 {
+			return false
 		}
 	}
 	got.LeaseID = messages.LeaseID{}
-	require.Equal(t, want, got)
+	return want == got
 }
 
 // agreeOnExpiries takes an execution that has never run for one that was put back.
-func agreeOnExpiries(t require.TestingT, _ *model, want any, reply messages.Reply) {
+func agreeOnExpiries(_ *model, want any, reply messages.Reply) bool {
 	got := reply.(messages.ExpireExecutionResult)
 	if got.FromPhase == "submitted" {
 		got.FromPhase = "runnable"
 	}
-	require.Equal(t, want, got)
+	return want == got
 }

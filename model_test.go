@@ -76,6 +76,7 @@ type twin struct {
 	retriesTimeouts       bool                 // as often as failures
 	reclaims, maxReclaims uint32
 	replays               int
+	mostFrames            uint64 // that a stream keeps; 0: all
 }
 
 // attemptTwin is the attempt with the greatest index. Its epoch is the greatest of the execution.
@@ -83,7 +84,7 @@ type attemptTwin struct {
 	index   int
 	begun   int // its place among all attempts
 	epoch   uint64
-	term    int // how many workers have had the execution
+	taken   uint64 // the epoch that the last worker was told
 	held    bool
 	lapsed  bool // held, and found to have run out
 	expires messages.TimestampMs
@@ -264,6 +265,9 @@ func (m *model) create(args messages.CreateExecutionArgs) (result messages.Creat
 		x.maxReclaims, x.retriesTimeouts = *p.MaxReclaimCount, true
 		x.patience = messages.TimestampMs(p.TimeoutPolicy.AttemptTimeout.Milliseconds())
 		window = messages.TimestampMs(p.DedupWindow.Milliseconds())
+		if p.StreamPolicy != nil {
+			x.mostFrames = p.StreamPolicy.RetentionMaxlen
+		}
 	}
 	if args.IdempotencyKey != "" {
 		m.keys[args.IdempotencyKey] = key{x.id, m.now + window}

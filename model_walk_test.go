@@ -122,10 +122,10 @@ func (w *walk) takes(r *rapid.T, o operation) {
 	args := o.draw(w.draws(r, next))
 	want, refusal := o.want(next, args)
 	got, err := o.call(w.t.Context(), w.engine, args)
-	r.Logf("%s %+v: %v", o.method, args, refusal)
+	r.Logf("%s: %v", spoken(args, next.tickets), refusal)
 	same(r, refusal, err)
 	if refusal == nil {
-		o.agree(r, next, want, got)
+		require.True(r, o.agree(next, want, got), "%s: want %+v, got %+v", o.method, want, got)
 		w.model = next
 	}
 }
@@ -167,7 +167,7 @@ func (w *walk) batches(r *rapid.T) {
 		r.Skip("no message")
 	}
 	replies, err := w.Batch(w.t.Context(), sent...)
-	r.Logf("batch %+v: %v", sent, refusal)
+	r.Logf("%s: %v", spoken(messages.BatchArgs{Messages: sent}, next.tickets), refusal)
 	same(r, refusal, err)
 	if refusal != nil {
 		var typed *messages.Error
@@ -178,7 +178,7 @@ func (w *walk) batches(r *rapid.T) {
 	}
 	require.Len(r, replies, len(sent))
 	for i, o := range steps {
-		o.agree(r, next, wants[i], replies[i])
+		require.True(r, o.agree(next, wants[i], replies[i]), "%s: want %+v, got %+v", o.method, wants[i], replies[i])
 	}
 	w.model = next
 }

@@ -3,6 +3,7 @@ package ffsqlite_test
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 
 	"github.com/flowfabric/ffsqlite/messages"
 )
@@ -16,10 +17,13 @@ type ticket struct {
 	kind   messages.HandleKind
 	index  int
 	epoch  uint64
-	term   int
 	ttl    messages.TimestampMs
 
 	reclaims uint32 // of the execution so far
+}
+
+func (t *ticket) String() string {
+	return fmt.Sprintf("%s attempt %d, epoch %d", t.kind, t.index, t.epoch)
 }
 
 // holder is the ticket with a handle.
@@ -115,7 +119,7 @@ func (m *model) take(x *twin, kind messages.HandleKind, ttl messages.TimestampMs
 		begun = m.begun
 	}
 	x.last = attemptTwin{
-		index: index, begun: begun, epoch: x.last.epoch + 1, term: x.last.term + 1, held: true, expires: m.now + ttl,
+		index: index, begun: begun, epoch: x.last.epoch + 1, taken: x.last.epoch + 1, held: true, expires: m.now + ttl,
 	}
 	if x.patience > 0 {
 		x.last.timeout = m.now + x.patience
@@ -126,7 +130,7 @@ func (m *model) take(x *twin, kind messages.HandleKind, ttl messages.TimestampMs
 		x.tell("acquired")
 	}
 	x.next, x.state, x.interrupted, x.retrying = index, messages.PublicActive, false, false
-	return &ticket{id: x.id, kind: kind, index: index, epoch: x.last.epoch, term: x.last.term, ttl: ttl, reclaims: x.reclaims}
+	return &ticket{id: x.id, kind: kind, index: index, epoch: x.last.epoch, ttl: ttl, reclaims: x.reclaims}
 }
 
 // current says whether the ticket is for the current term.

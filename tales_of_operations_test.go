@@ -48,7 +48,7 @@ func (p *player) goOn() error {
 		return err
 	}
 	for i, o := range steps {
-		o.agree(p.e.t, next, wants[i], replies[i])
+		require.True(p.e.t, o.agree(next, wants[i], replies[i]), "%s: want %+v, got %+v", o.method, wants[i], replies[i])
 	}
 	p.past, p.model = append(p.past, next), next
 	return nil
@@ -72,7 +72,8 @@ func (p *player) step(before *model) (o operation, args messages.Message, want a
 		}
 		after = before.clone()
 		var drawn bool
-		if args, drawn = p.draw(o, after); !drawn {
+		d := &drawer{choices: tossing{p.random}, model: after, mint: p.uuid, lanes: []messages.LaneID{p.lane}}
+		if args, drawn = o.drawn(d); !drawn {
 			continue
 		}
 		var err error
@@ -88,17 +89,4 @@ func (p *player) step(before *model) (o operation, args messages.Message, want a
 func (p *player) isNew(before, after *model) bool {
 	return !reflect.DeepEqual(before, after) &&
 		!slices.ContainsFunc(p.past, func(m *model) bool { return reflect.DeepEqual(m, after) })
-}
-
-// draw says whether there was anything to draw.
-func (p *player) draw(o operation, m *model) (args messages.Message, drawn bool) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			if _, none := cause.(noChoice); !none {
-				panic(cause)
-			}
-		}
-	}()
-	d := &drawer{choices: tossing{p.random}, model: m, mint: p.uuid, lanes: []messages.LaneID{p.lane}}
-	return o.draw(d), true
 }
