@@ -47,10 +47,12 @@ func (w *walk) agreeOnExecution(r *rapid.T, x *twin) {
 	if got.FlowID != nil {
 		require.Equal(r, x.flow, *got.FlowID, "%s", x.id)
 	}
-	info, err := w.ReadExecutionInfo(ctx, x.id)
-	require.NoError(r, err)
-	require.Equal(r, x.state, info.PublicState, "%s", x.id)
-	require.Equal(r, x.priority, info.Priority, "%s", x.id)
+	reason := messages.BlockingReason("")
+	if got.BlockingReason != nil {
+		reason = *got.BlockingReason
+	}
+	require.Equal(r, x.reason(), reason, "%s", x.id)
+	w.agreeOnInfo(r, x)
 	context, err := w.ReadExecutionContext(ctx, x.id)
 	require.NoError(r, err)
 	require.Equal(r, x.payload, string(context.InputPayload), "%s", x.id)
@@ -66,6 +68,23 @@ func (w *walk) agreeOnExecution(r *rapid.T, x *twin) {
 	require.Equal(r, w.model.eligibility(x), eligible.Status, "%s", x.id)
 	require.Equal(r, x.ends, w.completions(x.id), "%s", x.id)
 	require.Equal(r, x.leases, w.leaseEvents(x.id), "%s", x.id)
+}
+
+func (w *walk) agreeOnInfo(r *rapid.T, x *twin) {
+	info, err := w.ReadExecutionInfo(w.t.Context(), x.id)
+	require.NoError(r, err)
+	require.Equal(r, x.state, info.PublicState, "%s", x.id)
+	require.Equal(r, x.priority, info.Priority, "%s", x.id)
+	require.Equal(r, messages.AttemptIndex(x.next), info.CurrentAttemptIndex, "%s", x.id)
+	outcome := messages.OutcomeNone
+	if x.over() {
+		outcome = messages.TerminalOutcome(outcomes[x.state])
+	}
+	require.Equal(r, outcome, info.StateVector.TerminalOutcome, "%s", x.id)
+	require.Equal(r, x.started != 0, info.StartedAt != nil, "%s", x.id)
+	if info.StartedAt != nil {
+		require.Equal(r, x.started, *info.StartedAt, "%s", x.id)
+	}
 }
 
 func requireSameMap(r *rapid.T, want, got map[string]string) {

@@ -164,7 +164,7 @@ func (m *model) release(x *twin) {
 	if x.state != messages.PublicWaitingChildren {
 		return
 	}
-	x.state = messages.PublicDelayed
+	x.state, x.backingOff = messages.PublicDelayed, false
 	x.promote(m.now)
 }
 

@@ -57,7 +57,8 @@ type twin struct {
 	priority int32
 	flow     messages.FlowID // zero: none
 	state    messages.PublicState
-	due      messages.TimestampMs // of the delay that is behind it or that it is in; 0: none
+	due      messages.TimestampMs // of the delay that it is in, or that it will be in when nothing else holds it back; 0: none
+	started  messages.TimestampMs // by its first worker; 0: not yet
 	deadline messages.TimestampMs // 0: none
 	payload  string
 	result   *string
@@ -69,6 +70,7 @@ type twin struct {
 	last        attemptTwin
 	interrupted bool // the next claim continues the last attempt
 	retrying    bool // a retry waits for its claim
+	backingOff  bool // it is delayed because it failed
 
 	retries, maxRetries   uint32
 	backoff               messages.TimestampMs
@@ -192,6 +194,21 @@ func (x *twin) retry(ofAttempt string) {
 func (x *twin) tell(event string) { x.leases = strings.TrimSpace(x.leases + " " + event) }
 
 func (x *twin) over() bool { return x.state.IsTerminal() }
+
+// reason is why nobody runs the execution; "": somebody does, or it is over.
+func (x *twin) reason() messages.BlockingReason {
+	switch {
+	case x.over(), x.state == messages.PublicActive && !x.last.lapsed:
+		return ""
+	case x.state == messages.PublicWaitingChildren:
+		return messages.ReasonWaitingForChildren
+	case x.state == messages.PublicDelayed && x.backingOff:
+		return messages.ReasonWaitingForRetryBackoff
+	case x.state == messages.PublicDelayed:
+		return messages.ReasonWaitingForDelay
+	}
+	return messages.ReasonWaitingForWorker
+}
 
 // parked says that nobody runs the execution, which has not ended.
 func (x *twin) parked() bool { return !x.over() && x.state != messages.PublicActive }

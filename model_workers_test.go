@@ -130,6 +130,9 @@ func (m *model) take(x *twin, kind messages.HandleKind, ttl messages.TimestampMs
 		x.tell("acquired")
 	}
 	x.next, x.state, x.interrupted, x.retrying = index, messages.PublicActive, false, false
+	if x.started == 0 {
+		x.started = m.now
+	}
 	return &ticket{id: x.id, kind: kind, index: index, epoch: x.last.epoch, ttl: ttl, reclaims: x.reclaims}
 }
 
@@ -229,7 +232,7 @@ func (m *model) failed(x *twin, again bool, backoff messages.TimestampMs) messag
 		return messages.FailOutcome{Outcome: messages.FailTerminalFailed}
 	}
 	x.retry("retry")
-	x.state, x.due = messages.PublicDelayed, m.now+backoff
+	x.state, x.due, x.backingOff = messages.PublicDelayed, m.now+backoff, true
 	x.promote(m.now)
 	return messages.FailOutcome{
 		Outcome: messages.FailRetryScheduled, DelayUntil: m.now + backoff, NextAttemptIndex: messages.AttemptIndex(x.next),
@@ -258,7 +261,7 @@ func (m *model) park(t *ticket, state messages.PublicState, until messages.Times
 	if err != nil {
 		return err
 	}
-	x.state, x.due, x.interrupted = state, until, true
+	x.state, x.due, x.backingOff, x.interrupted = state, until, false, true
 	x.last.held, x.last.outcome = false, "interrupted"
 	x.tell("revoked")
 	return nil
