@@ -108,6 +108,7 @@ func (d *Database) openWriter(ctx context.Context, migrate func(*sqlite3.Conn, s
 		return openError("configure database", err)
 	}
 	if err := migrate(d.writer, d.location.Path); err != nil {
+		d.leaveLog()
 		return openError("migrate database", err)
 	}
 	// Only now, for it is stored in the file, and nothing may be written to one that migrate refuses.
@@ -116,6 +117,14 @@ func (d *Database) openWriter(ctx context.Context, migrate func(*sqlite3.Conn, s
 	}
 	// From here on Retry, with its several tries, is what waits.
 	return openError("configure database", d.writer.BusyTimeout(d.settings.share()))
+}
+
+// leaveLog keeps the connection from moving the log of a refused file into it when it is closed. Where no process has left
+// a log, there is only the empty one of this connection, which goes with it.
+func (d *Database) leaveLog() {
+	if info, err := os.Stat(d.location.Path + "-wal"); err == nil && info.Size() > 0 {
+		_, _ = d.writer.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true) // Moving it would lose nothing either.
+	}
 }
 
 // setJournalMode puts a file into the mode of the settings.
