@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -29,11 +30,32 @@ func TestFaults_CanBePlanted(t *testing.T) {
 				_, err = parser.ParseFile(token.NewFileSet(), e.file, text, parser.SkipObjectResolution)
 				require.NoError(t, err)
 			}
+			require.Contains(t, reliability(t), "| "+f.what+" |", "run it and bring the table up to date")
 			require.NotEmpty(t, f.by.tests)
 			for _, name := range f.by.tests {
 				require.Contains(t, testsOf(t, f.by.pkg), "\nfunc "+name+"(")
 			}
 		})
+	}
+}
+
+// reliability is the page that has the table of the last run.
+func reliability(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "docs", "reliability.md"))
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestReliability_NamesTestsThatExist(t *testing.T) {
+	t.Parallel()
+	all := testsOf(t, ".") + testsOf(t, "writer") + testsOf(t, "subscribers")
+	for _, name := range regexp.MustCompile(`\bTest\w+`).FindAllString(reliability(t), -1) {
+		if strings.HasSuffix(name, "_") { // All that begin so.
+			require.Contains(t, all, "\nfunc "+name)
+		} else {
+			require.Contains(t, all, "\nfunc "+name+"(")
+		}
 	}
 }
 
