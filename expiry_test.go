@@ -185,12 +185,30 @@ func TestSpec02_S63_ABackoffEnds(t *testing.T) {
 	})
 }
 
+// waiting makes an execution one that is suspended and waits for a signal, as suspending does.
+func (e *engine) waiting(id messages.ExecutionID) {
+	e.t.Helper()
+	e.patch(id, "lifecycle_phase = 'suspended', eligibility_state = 'not_applicable', public_state = 'suspended'")
+	e.suspended(id, 1, "signal")
+	e.sql.Exec(`INSERT INTO ff_waitpoint_pending (partition_key, waitpoint_id, execution_id, token_kid, token, created_at_ms)
+		VALUES (0, randomblob(16), ?1, '', '', 1)`, id.UUID())
+}
+
+// waits counts the suspensions and waitpoints.
+func (e *engine) waits() int64 {
+	e.t.Helper()
+	return e.sql.Int("SELECT (SELECT count(*) FROM ff_suspension_current) + (SELECT count(*) FROM ff_waitpoint_pending)")
+}
+
 func TestSpec02_S65_ADeadlineEndsWhatNeverRan(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := open(t)
-		id := e.created(endingAt(e.now() + 1000))
+		id, suspended := e.created(endingAt(e.now()+1000)), e.created(endingAt(e.now()+1000))
+		e.waiting(suspended)
 		e.advance(1001 * time.Millisecond)
+		require.Equal(t, messages.PublicExpired, e.state(suspended))
+		require.Zero(t, e.waits())
 		require.Equal(t, "terminal unowned not_applicable expired pending NULL", e.vector(id))
 		require.Equal(t, "execution_deadline", e.raw(id, "failure_reason"))
 		require.Equal(t, "expired", e.completions(id))
@@ -318,11 +336,7 @@ func TestSpec03_S97_TheDeadlineEndsEveryPhase(t *testing.T) {
 		waiting, delayed := e.created(end), e.created(end, delayedBy(e, time.Hour))
 		blocked, suspended := e.created(end), e.created(end)
 		e.patch(blocked, "eligibility_state = 'blocked_by_dependencies', public_state = 'waiting_children'")
-		e.patch(suspended, "lifecycle_phase = 'suspended', eligibility_state = 'not_applicable', public_state = 'suspended'")
-		e.sql.Exec(`INSERT INTO ff_suspension_current (partition_key, execution_id, suspension_id, suspended_at_ms, condition)
-			VALUES (0, ?1, x'01', 1, '{}')`, suspended.UUID())
-		e.sql.Exec(`INSERT INTO ff_waitpoint_pending (partition_key, waitpoint_id, execution_id, token_kid, token, created_at_ms)
-			VALUES (0, x'01', ?1, '', '', 1)`, suspended.UUID())
+		e.waiting(suspended)
 		e.advance(time.Second)
 		for _, id := range []messages.ExecutionID{active, waiting, delayed, blocked, suspended} {
 			require.Equal(t, "terminal expired", e.column(id, "lifecycle_phase || ' ' || public_state"))
@@ -334,7 +348,7 @@ func TestSpec03_S97_TheDeadlineEndsEveryPhase(t *testing.T) {
 			require.Equal(t, notExpired("already_terminal"), e.expire(id, deadline))
 		}
 		require.Equal(t, "acquired expired", e.leaseEvents(active))
-		require.Zero(t, e.sql.Int("SELECT (SELECT count(*) FROM ff_suspension_current) + (SELECT count(*) FROM ff_waitpoint_pending)"))
+		require.Zero(t, e.waits())
 	})
 }
 

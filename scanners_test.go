@@ -69,8 +69,12 @@ func TestSpec02_S40_AnIntervalOfZeroDisablesTheJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := open(t, ffsqlite.WithScanners(messages.ScannerConfig{}))
 		id := e.created(delayedBy(e, time.Second))
+		e.sql.Exec(`INSERT INTO ff_budget_policy (partition_key, budget_id, policy_json, created_at_ms, updated_at_ms,
+			next_reset_at_ms) VALUES (0, 'b', '{"reset_interval_ms": 1000}', 1, 1, ?1)`, int64(e.now()))
+		budget := e.sql.Rows("SELECT * FROM ff_budget_policy")
 		e.advance(time.Hour)
 		require.Equal(t, messages.PublicDelayed, e.state(id))
+		require.Equal(t, budget, e.sql.Rows("SELECT * FROM ff_budget_policy"), "a due budget stays, too")
 		started, err := e.StartScanners(t.Context(), messages.DefaultScannerConfig())
 		require.NoError(t, err)
 		require.False(t, started, "with every job disabled they still count as started")
