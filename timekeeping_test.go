@@ -35,7 +35,13 @@ func (c *disturbedClock) AfterFunc(d time.Duration, f func()) clock.Timer {
 func (c *disturbedClock) disturb(before func()) { c.before.Store(&before) }
 
 // slowly makes the next timer be set a second of the bubble later, in which the clock itself stands still.
-func (c *disturbedClock) slowly() { c.disturb(func() { time.Sleep(time.Second) }) }
+func (c *disturbedClock) slowly() {
+	c.disturb(func() {
+		over := make(chan struct{})
+		clock.System().AfterFunc(time.Second, func() { close(over) })
+		<-over
+	})
+}
 
 func openDisturbed(t *testing.T, c *disturbedClock, opts ...ffsqlite.Option) *engine {
 	t.Helper()
