@@ -10,16 +10,26 @@ import (
 	"github.com/flowfabric/ffsqlite/messages"
 )
 
-// agree compares all that can be read.
+// agree compares what can be read of flows, and of the executions that the last step was to change.
 func (w *walk) agree(r *rapid.T) {
 	w.settle()
-	ctx := w.t.Context()
+	w.hears(r)
 	for _, x := range w.model.twins {
-		w.agreeOnExecution(r, x)
+		if w.seen[x.id] != *x {
+			w.agreeOnExecution(r, x)
+			w.seen[x.id] = *x
+		}
 	}
 	for _, f := range w.model.flows {
 		w.agreeOnFlow(r, f)
 	}
+}
+
+// agreesAtLast compares all that can be read.
+func (w *walk) agreesAtLast(r *rapid.T) {
+	clear(w.seen)
+	w.agree(r)
+	ctx := w.t.Context()
 	for of, s := range w.model.streams {
 		w.agreeOnStream(r, of, s)
 	}
@@ -105,6 +115,11 @@ func (w *walk) agreeOnFlow(r *rapid.T, f *flowTwin) {
 		edges, err := w.ListEdges(ctx, f.id, messages.Incoming(down))
 		require.NoError(r, err)
 		require.Equal(r, described(f.into(down)), describedSnapshots(edges), "into %s", down)
+	}
+	if f.closed != nil { // To close it once more only tells how it was closed.
+		closed, err := w.CancelFlowHeader(ctx, messages.CancelFlowHeaderArgs{FlowID: f.id, CancellationPolicy: messages.CancelAll})
+		require.NoError(r, err)
+		require.Equal(r, w.model.closedBefore(f), closed)
 	}
 }
 

@@ -284,6 +284,19 @@ func (d *drawer) delay() messages.DelayArgs {
 	return messages.DelayArgs{Handle: d.handle(), DelayUntil: d.from("delay", 6)}
 }
 
+// waitChildren is mostly for an execution that has some.
+func (d *drawer) waitChildren() messages.WaitChildrenArgs {
+	parents := slices.DeleteFunc(slices.Clone(d.tickets), func(t *ticket) bool {
+		x, err := d.live(t)
+		f := d.flow(x.flow)
+		return err != nil || f == nil || len(f.into(t.id)) == 0
+	})
+	if len(parents) > 0 && !d.rarely("any ticket", 4) {
+		return messages.WaitChildrenArgs{Handle: one(d, "ticket", parents...).handle}
+	}
+	return messages.WaitChildrenArgs{Handle: d.handle()}
+}
+
 func (d *drawer) appendFrame() messages.AppendFrameArgs {
 	a := messages.AppendFrameArgs{Handle: d.handle(), Frame: messages.Frame{Bytes: []byte("frame")}}
 	if d.rarely("summary", 2) {

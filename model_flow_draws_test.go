@@ -9,7 +9,7 @@ import (
 // The arguments of operations on flows.
 
 // mostFlows is how many flows the drawn calls work on, so that they meet in each.
-const mostFlows = 2
+const mostFlows = 3
 
 // flowID is a flow that exists, mostly.
 func (d *drawer) flowID() messages.FlowID {
@@ -19,10 +19,14 @@ func (d *drawer) flowID() messages.FlowID {
 	return d.flows[d.choose("flow", len(d.flows))].id
 }
 
-// someFlow is one that exists.
+// someFlow is one that exists, mostly an open one.
 func (d *drawer) someFlow() *flowTwin {
 	if len(d.flows) == 0 {
 		d.skip("no flow")
+	}
+	open := slices.DeleteFunc(slices.Clone(d.flows), func(f *flowTwin) bool { return f.closed != nil })
+	if len(open) > 0 && !d.rarely("any flow", 4) {
+		return open[d.choose("open flow", len(open))]
 	}
 	return d.flows[d.choose("flow", len(d.flows))]
 }
@@ -56,11 +60,32 @@ func (d *drawer) memberOf(f *flowTwin) messages.ExecutionID {
 	return members[d.choose("member", len(members))].id
 }
 
+// released is mostly a member that was free to run and whose claim may still be put off.
+func (d *drawer) released(f *flowTwin) messages.ExecutionID {
+	released := slices.DeleteFunc(d.membersOf(f), func(x *twin) bool {
+		g := f.groups[x.id]
+		return x.state != messages.PublicWaiting || g == nil || g.state != messages.EdgeGroupSatisfied
+	})
+	if len(released) > 0 && d.rarely("released", 2) {
+		return released[d.choose("member", len(released))].id
+	}
+	return d.memberOf(f)
+}
+
+// unended is mostly a member that has not ended.
+func (d *drawer) unended(f *flowTwin) messages.ExecutionID {
+	members := slices.DeleteFunc(d.membersOf(f), (*twin).over)
+	if len(members) > 0 && !d.rarely("any member", 3) {
+		return members[d.choose("member", len(members))].id
+	}
+	return d.memberOf(f)
+}
+
 func (d *drawer) stage() messages.StageDependencyEdgeArgs {
 	f := d.someFlow()
 	a := messages.StageDependencyEdgeArgs{
 		FlowID: f.id, EdgeID: d.edgeID(f, len(f.edges)), ExpectedGraphRevision: f.revision,
-		UpstreamExecutionID: d.memberOf(f), DownstreamExecutionID: d.memberOf(f), DataPassingRef: one(d, "ref", "", "r"),
+		UpstreamExecutionID: d.unended(f), DownstreamExecutionID: d.released(f), DataPassingRef: one(d, "ref", "", "r"),
 	}
 	if d.rarely("old revision", 15) {
 		a.ExpectedGraphRevision++
@@ -149,6 +174,16 @@ func (d *drawer) cancelRequest() messages.CancelFlowRequestArgs {
 	return messages.CancelFlowRequestArgs{
 		FlowID: d.flowID(), Reason: "enough", CancellationPolicy: d.closingPolicy(), Wait: d.rarely("wait", 2),
 	}
+}
+
+// acknowledge is mostly for a member that is waited for.
+func (d *drawer) acknowledge() messages.AckCancelMemberArgs {
+	for _, f := range d.flows {
+		if f.closed != nil && len(f.closed.backlog) > 0 && !d.rarely("another", 4) {
+			return messages.AckCancelMemberArgs{FlowID: f.id, ExecutionID: one(d, "member", f.closed.backlog...)}
+		}
+	}
+	return messages.AckCancelMemberArgs{FlowID: d.flowID(), ExecutionID: d.any()}
 }
 
 func (d *drawer) setFlowTag() messages.SetFlowTagArgs {

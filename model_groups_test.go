@@ -95,6 +95,7 @@ func (m *model) cascade() {
 		} else {
 			m.dispatch(next)
 		}
+		m.serve()
 	}
 	m.hops = nil
 }

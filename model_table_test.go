@@ -62,7 +62,7 @@ func executionOperations() []operation {
 		}, func(e *engine, ctx context.Context, a messages.DelayArgs) error {
 			return e.Delay(ctx, a.Handle, a.DelayUntil)
 		}),
-		silent(3, func(d *drawer) messages.WaitChildrenArgs { return messages.WaitChildrenArgs{Handle: d.handle()} },
+		silent(3, (*drawer).waitChildren,
 			func(m *model, a messages.WaitChildrenArgs) error { return m.waitChildren(m.holder(a.Handle)) },
 			func(e *engine, ctx context.Context, a messages.WaitChildrenArgs) error {
 				return e.WaitChildren(ctx, a.Handle)
@@ -123,9 +123,7 @@ func flowOperations() []operation {
 		op(1, (*drawer).cancelFlow, (*model).cancelFlow, (*engine).CancelFlow),
 		op(1, (*drawer).cancelHeader, (*model).cancelHeader, (*engine).CancelFlowHeader),
 		op(1, (*drawer).cancelRequest, (*model).request, (*engine).CancelFlowRequest).single(),
-		silent(1, func(d *drawer) messages.AckCancelMemberArgs {
-			return messages.AckCancelMemberArgs{FlowID: d.flowID(), ExecutionID: d.any()}
-		}, (*model).acknowledge, func(e *engine, ctx context.Context, a messages.AckCancelMemberArgs) error {
+		silent(2, (*drawer).acknowledge, (*model).acknowledge, func(e *engine, ctx context.Context, a messages.AckCancelMemberArgs) error {
 			return e.AckCancelMember(ctx, a.FlowID, a.ExecutionID)
 		}),
 		op(1, func(d *drawer) messages.ProjectFlowSummaryArgs {

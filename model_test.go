@@ -20,6 +20,8 @@ type model struct {
 	hops    []hopTwin // what the ends so far set off, oldest first
 	tags    map[tagged]string
 	streams map[streamOf]streamTwin
+	waiting []waitingTwin // in the order in which they came
+	served  []servedTwin
 
 	ends  int // how many ends there were
 	begun int // how many attempts there are
@@ -40,6 +42,7 @@ func (m *model) clone() *model {
 		c.flows[i] = f.clone()
 	}
 	c.tickets, c.hops = slices.Clone(m.tickets), slices.Clone(m.hops)
+	c.waiting, c.served = slices.Clone(m.waiting), slices.Clone(m.served)
 	c.keys, c.tags, c.streams = maps.Clone(m.keys), maps.Clone(m.tags), maps.Clone(m.streams)
 	return &c
 }
@@ -121,6 +124,7 @@ func (m *model) tick(now messages.TimestampMs) {
 		x.promote(now)
 	}
 	m.reconcileCancels()
+	m.serve()
 	m.cascade()
 }
 

@@ -21,7 +21,7 @@ import (
 // take the same steps. Answers, errors and what can be read agree after each. A walk that fails is made shorter, and rapid
 // prints its seed.
 func TestTortureModel_Operations(t *testing.T) {
-	walks := fftest.Rounds(100, 5_000)
+	walks := fftest.Rounds(150, 8_000)
 	if fftest.RaceDetector {
 		walks /= 10
 	}
@@ -29,10 +29,11 @@ func TestTortureModel_Operations(t *testing.T) {
 	set(t, "rapid.steps", 40)
 	rapid.Check(t, func(r *rapid.T) {
 		inBubble(t, func(t *testing.T) { //nolint:thelper // The walk itself.
-			w := &walk{engine: open(t), model: newModel(), operations: operations()}
+			w := &walk{engine: open(t), model: newModel(), operations: operations(), seen: map[messages.ExecutionID]twin{}}
 			w.settle()
 			w.begins(r)
 			r.Repeat(w.steps())
+			w.agreesAtLast(r)
 		})
 	})
 }
@@ -71,6 +72,8 @@ type walk struct {
 	model      *model
 	operations []operation
 	minted     int
+	parked     []*parkedClaim
+	seen       map[messages.ExecutionID]twin // and compared
 }
 
 // steps are those of a walk: any operation, a batch, or the clock.
@@ -81,6 +84,7 @@ func (w *walk) steps() map[string]func(*rapid.T) {
 	}
 	deck = append(deck, slices.Repeat([]func(*rapid.T){w.batches}, 10)...)
 	deck = append(deck, slices.Repeat([]func(*rapid.T){w.passes}, 6)...)
+	deck = append(deck, w.parks, w.parks, w.parks, w.leaves)
 	return map[string]func(*rapid.T){
 		"":     w.agree,
 		"step": func(r *rapid.T) { one(w.draws(r, w.model), "step", deck...)(r) },
@@ -125,6 +129,7 @@ func (w *walk) takes(r *rapid.T, o operation) {
 	r.Logf("%s: %v", spoken(args, next.tickets), refusal)
 	same(r, refusal, err)
 	if refusal == nil {
+		next.serve()
 		require.True(r, o.agree(next, want, got), "%s: want %+v, got %+v", o.method, want, got)
 		w.model = next
 	}
@@ -177,6 +182,7 @@ func (w *walk) batches(r *rapid.T) {
 		return
 	}
 	require.Len(r, replies, len(sent))
+	next.serve()
 	for i, o := range steps {
 		require.True(r, o.agree(next, wants[i], replies[i]), "%s: want %+v, got %+v", o.method, wants[i], replies[i])
 	}
@@ -185,7 +191,8 @@ func (w *walk) batches(r *rapid.T) {
 
 // passes lets time pass.
 func (w *walk) passes(r *rapid.T) {
-	w.advance(time.Duration(rapid.SampledFrom([]int{1, 500, 1000, 2000, 3000, 10_000}).Draw(r, "ms")) * time.Millisecond)
+	ms := one(w.draws(r, w.model), "ms", 1, 500, 1000, 2000, 3000, 10_000)
+	w.advance(time.Duration(ms) * time.Millisecond)
 	w.settle()
 }
 
