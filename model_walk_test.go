@@ -21,7 +21,7 @@ import (
 // take the same steps. Answers, errors and what can be read agree after each. A walk that fails is made shorter, and rapid
 // prints its seed.
 func TestTortureModel_Operations(t *testing.T) {
-	walks := fftest.Rounds(150, 8_000)
+	walks := fftest.Rounds(150, 6_000)
 	if fftest.RaceDetector {
 		walks /= 10
 	}
@@ -84,7 +84,7 @@ func (w *walk) steps() map[string]func(*rapid.T) {
 	}
 	deck = append(deck, slices.Repeat([]func(*rapid.T){w.batches}, 10)...)
 	deck = append(deck, slices.Repeat([]func(*rapid.T){w.passes}, 6)...)
-	deck = append(deck, w.parks, w.parks, w.parks, w.leaves)
+	deck = append(deck, w.parks, w.parks, w.parks, w.leaves, w.connects, w.connects, w.connects, w.connects)
 	return map[string]func(*rapid.T){
 		"":     w.agree,
 		"step": func(r *rapid.T) { one(w.draws(r, w.model), "step", deck...)(r) },
@@ -146,18 +146,36 @@ func same(r require.TestingT, want, got error) {
 	require.ErrorAs(r, got, &typed)
 }
 
-// batches takes several steps in one message, all or none.
+// batches takes several steps at random in one message.
 func (w *walk) batches(r *rapid.T) {
+	d := w.draws(r, w.model)
+	var chosen []operation
+	for range 1 + d.choose("messages", 5) {
+		if o := one(d, "operation", w.operations...); !o.alone {
+			chosen = append(chosen, o)
+		}
+	}
+	w.batch(r, chosen)
+}
+
+// connects stages an edge and applies one, so that there are many that count.
+func (w *walk) connects(r *rapid.T) {
+	var chosen []operation
+	for _, method := range []string{"stage_dependency_edge", "apply_dependency_to_child"} {
+		i := slices.IndexFunc(w.operations, func(o operation) bool { return o.method == method })
+		chosen = append(chosen, w.operations[i])
+	}
+	w.batch(r, chosen)
+}
+
+// batch takes the steps in one message, all or none; the first that is refused is the last.
+func (w *walk) batch(r *rapid.T, chosen []operation) {
 	next := w.model.clone()
 	var steps []operation
 	var sent []messages.Message
 	var wants []any
 	var refusal error
-	for range 1 + w.draws(r, next).choose("messages", 5) {
-		o := one(w.draws(r, next), "operation", w.operations...)
-		if o.alone {
-			continue
-		}
+	for _, o := range chosen {
 		before := next.clone() // What refuses may have changed it.
 		args := o.draw(w.draws(r, before))
 		var want any
