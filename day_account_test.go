@@ -64,12 +64,13 @@ const dayRowsSQL = `
 	            ELSE lifecycle_phase || ' ' || ownership_state || ' ' || eligibility_state || ' ' || public_state || ' ' ||
 	                 attempt_state || ' ' || coalesce(blocking_reason, 'NULL') ||
 	                 ' attempt ' || e.attempt_index || ' retried ' || coalesce(e.raw_fields ->> '$.retry_count', 0) ||
-	                 ' delayed to ' || coalesce(delay_until_ms, 0) || ' lease ' || coalesce(lease_expires_at_ms, 0) ||
-	                 ' timeout ' || coalesce(attempt_timeout_at_ms, 0)
+	                 ' delayed to ' || coalesce(e.raw_fields ->> '$.delay_until', 0) ||
+	                 ' lease ' || coalesce(lease_expires_at_ms, 0) || ' timeout ' || coalesce(attempt_timeout_at_ms, 0)
 	       END
 	  FROM ff_exec_core AS e
 	  LEFT JOIN ff_attempt AS a
-	    ON a.execution_id = e.execution_id AND a.attempt_index = e.attempt_index AND e.lifecycle_phase = 'active'`
+	    ON (a.partition_key, a.execution_id, a.attempt_index) = (e.partition_key, e.execution_id, e.attempt_index)
+	   AND e.lifecycle_phase = 'active'`
 
 // row is what is stored of the execution.
 func (j *dayJob) row() string {

@@ -32,10 +32,13 @@ func TestTortureDay_NothingHappensEarlyTwiceOrNever(t *testing.T) {
 		now:        messages.TimestampMs(epoch.UnixMilli()),
 		length:     time.Duration(fftest.Rounds(30, 60)) * time.Minute,
 		actions:    fftest.Rounds(150, 1000),
-		crowd:      fftest.Rounds(60, 150),
 	}
 	lives := fftest.Rounds(4, 24)
 	for n := 1; n <= lives; n++ {
+		d.crowd = fftest.Rounds(60, 150)
+		if n == 2 {
+			d.crowd = fftest.Rounds(160, 2000) // More than a portion, or than a tick.
+		}
 		t.Run(fmt.Sprintf("life %d", n), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { d.lives(t, n == lives) })
 		})
@@ -107,9 +110,13 @@ func (d *day) lives(t *testing.T, isLast bool) {
 
 func ms(d time.Duration) messages.TimestampMs { return messages.TimestampMs(d.Milliseconds()) }
 
-// between draws a time, in whole milliseconds.
+// between draws a time, in whole milliseconds, often a short one.
 func (d *day) between(least, most time.Duration) time.Duration {
-	return (least + time.Duration(d.random.Int64N(int64(most-least)))).Truncate(time.Millisecond)
+	span := most - least
+	if d.random.IntN(4) == 0 {
+		span /= 100
+	}
+	return (least + time.Duration(d.random.Int64N(int64(span)))).Truncate(time.Millisecond)
 }
 
 // worksUntil lets the time go by, with something to do now and then, and looks at each instant at which something is due.
@@ -117,7 +124,8 @@ func (l *dayLife) worksUntil(end messages.TimestampMs) {
 	for pause := l.length / time.Duration(l.actions); l.day.now < end; {
 		at := min(l.day.now+ms(l.between(time.Millisecond, 2*pause)), end)
 		if next, jobs := l.next(); next <= at {
-			l.happensAt(next, jobs)
+			l.approaches(next, jobs)
+			l.reaches(next, jobs)
 			continue
 		}
 		l.goesTo(at)
@@ -145,16 +153,45 @@ func (l *dayLife) any() *dayJob {
 	return l.live[l.random.IntN(len(l.live))]
 }
 
-// happensAt asserts that nothing has happened a millisecond before an instant, and all that is due then.
-func (l *dayLife) happensAt(at messages.TimestampMs, jobs []*dayJob) (events []string) {
+// approaches asserts that nothing has happened a millisecond before an instant, whoever asks for it. Something may still
+// be done then.
+func (l *dayLife) approaches(at messages.TimestampMs, jobs []*dayJob) {
 	l.goesTo(at - 1)
 	l.saw()
 	l.stand(jobs...)
+	for _, j := range jobs[:min(len(jobs), 3)] {
+		l.isNotDue(j)
+	}
+	switch l.random.IntN(4) {
+	case 0:
+		l.claims(l.between(time.Second, 5*time.Minute))
+	case 1:
+		l.worksOn(jobs[l.random.IntN(len(jobs))])
+	}
+}
+
+// reaches asserts that all has happened that is due at an instant, and returns the events.
+func (l *dayLife) reaches(at messages.TimestampMs, jobs []*dayJob) (events []string) {
 	l.goesTo(at)
 	events = l.passes(at)
 	l.saw(events...)
 	l.stand(jobs...)
 	return events
+}
+
+// isNotDue asks for everything that the clock may do to an execution.
+func (l *dayLife) isNotDue(j *dayJob) {
+	for _, phase := range []messages.ExpirePhase{deadline, timeout} {
+		require.Equal(l.t, messages.ExpireAlreadySatisfied, l.expire(j.id, phase).Outcome)
+	}
+	promoted, err := l.PromoteDelayed(l.t.Context(), messages.PromoteDelayedArgs{ExecutionID: j.id})
+	require.NoError(l.t, err)
+	require.Equal(l.t, messages.PromoteAlreadySatisfied, promoted.Outcome)
+	marked, err := l.MarkLeaseExpiredIfDue(l.t.Context(), j.id)
+	require.NoError(l.t, err)
+	require.Equal(l.t, messages.MarkAlreadySatisfied, marked.Outcome)
+	l.saw()
+	l.stand(j)
 }
 
 func (l *dayLife) goesTo(at messages.TimestampMs) {
@@ -188,7 +225,7 @@ func (l *dayLife) stand(jobs ...*dayJob) {
 	l.t.Helper()
 	for _, j := range jobs {
 		uuid := j.id.UUID()
-		row := l.sql.Rows(dayRowsSQL+" WHERE e.execution_id = ?1", uuid[:])[0]
+		row := l.sql.Rows(dayRowsSQL+" WHERE e.partition_key = 0 AND e.execution_id = ?1", uuid[:])[0]
 		require.Equal(l.t, j.row(), row[1], "%s at %d", j.id, l.day.now)
 	}
 }
@@ -216,10 +253,11 @@ func (l *dayLife) crashesAtRest() {
 
 // crashesAtWork lets the power go while the engine is busy with all that is due at that instant.
 func (l *dayLife) crashesAtWork(at messages.TimestampMs) {
-	before, seen := l.files.Len(), l.seen
 	next, jobs := l.next()
 	require.Equal(l.t, at, next)
-	l.owed = l.happensAt(at, jobs)
+	l.approaches(at, jobs)
+	before, seen := l.files.Len(), l.seen
+	l.owed = l.reaches(at, jobs)
 	l.seen = seen
 
 	steps := l.files.Changes()
@@ -275,22 +313,24 @@ func (l *dayLife) creates(j *dayJob, a messages.CreateExecutionArgs) {
 	l.stand(j)
 }
 
-// gathers makes many things due at one instant.
+// gathers makes many things due at one instant: ends of delays most of all, and deadlines.
 func (l *dayLife) gathers(at messages.TimestampMs) {
 	var creates []messages.Message
 	for n := range l.crowd {
 		j, _ := l.draws()
-		if n%3 < 2 {
-			j.standing, j.delayedTo = jobPut, at
+		if n%5 < 4 {
+			j.standing, j.delayedTo, j.deadline = jobPut, at, 0
 		}
-		if n%3 > 0 {
+		if n%5 > 2 {
 			j.deadline = at
 		}
 		l.live = append(l.live, j)
 		creates = append(creates, j.args())
 	}
-	_, err := l.Batch(l.t.Context(), creates...)
-	require.NoError(l.t, err)
+	for some := range slices.Chunk(creates, 100) {
+		_, err := l.Batch(l.t.Context(), some...)
+		require.NoError(l.t, err)
+	}
 	l.saw()
 	for range 20 {
 		l.claims(time.Duration(at-l.day.now) * time.Millisecond)
@@ -323,10 +363,8 @@ func (l *dayLife) worksOn(j *dayJob) {
 		l.sort()
 	case jobLost:
 		require.Error(l.t, l.Complete(ctx, j.handle, nil), "the lease has run out")
-	case jobPut, jobParked, jobBackingOff:
-		l.notPromoted(j.id, "not_yet_due")
-	case jobFresh, jobInterrupted, jobRetrying, jobEnded:
-		require.Equal(l.t, notExpired("not_yet_due"), l.expire(j.id, deadline))
+	case jobPut, jobParked, jobBackingOff, jobFresh, jobInterrupted, jobRetrying, jobEnded:
+		l.isNotDue(j)
 	}
 	l.saw()
 	l.stand(j)
@@ -357,10 +395,7 @@ func (l *dayLife) reports(j *dayJob) []string {
 		require.NoError(l.t, l.Cancel(ctx, j.handle, "enough"))
 		return []string{j.event("revoked", now), j.ends("cancelled", "cancelled", now)}
 	case 8:
-		result, err := l.MarkLeaseExpiredIfDue(ctx, j.id)
-		require.NoError(l.t, err)
-		require.Equal(l.t, "not_yet_expired", result.Reason)
-		require.Equal(l.t, notExpired("not_yet_due"), l.expire(j.id, timeout))
+		l.isNotDue(j)
 		return nil
 	}
 	require.NoError(l.t, l.Complete(ctx, j.handle, nil))
@@ -379,7 +414,7 @@ func (l *dayLife) endsAll() {
 		}
 		l.sort()
 		if next, jobs := l.next(); len(l.claimable()) == 0 && len(jobs) > 0 {
-			l.happensAt(next, jobs)
+			l.reaches(next, jobs)
 		}
 	}
 	l.allStand()

@@ -67,15 +67,20 @@ func (f *orderFollower) hasSeen(key string) bool {
 type orderSnapshot struct{ outbox, rows, last string }
 
 // orderTally is how much has been recorded.
-type orderTally struct{ calls, unknown, events, subscribers, reads, snapshots int }
+type orderTally struct{ calls, left, leftAndDone, events, subscribers, reads, snapshots int }
 
 func (n *orderTally) add(r *orderRecord) {
 	n.calls += len(r.mutations)
-	for _, m := range r.mutations {
-		n.unknown += boolToInt(m.end == never)
-	}
-	for _, rows := range r.outboxes {
+	stored := map[orderEvent]bool{}
+	for name, rows := range r.outboxes {
 		n.events += len(rows)
+		for _, row := range rows {
+			stored[orderEvent{name, row.key}] = true
+		}
+	}
+	for _, m := range r.mutations {
+		n.left += boolToInt(m.end == never)
+		n.leftAndDone += boolToInt(m.end == never && stored[m.events[0]])
 	}
 	n.subscribers += len(r.followers)
 	n.reads += len(r.readings)

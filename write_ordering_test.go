@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -200,10 +201,16 @@ func (c *orderCaller) work(turns int) {
 		default:
 			c.runs(turn, newID())
 		}
+		if c.hasLeft() {
+			continue // And makes the next call at once.
+		}
 		c.readsPriority(c)
 		c.readsPriority(c.callers[c.own.IntN(len(c.callers))])
 	}
 }
+
+// hasLeft tells whether it does not know what has become of its last call.
+func (c *orderCaller) hasLeft() bool { return c.mutations[len(c.mutations)-1].end == never }
 
 // send makes a call and notes it with the events that it writes. A caller that is in a hurry may leave at any moment; then
 // it does not know what has become of the call, and the result is false.
@@ -211,7 +218,7 @@ func (c *orderCaller) send(inHurry bool, call func(context.Context) error, event
 	ctx, leave := context.WithCancel(c.ctx)
 	defer leave()
 	if inHurry && c.own.IntN(3) == 0 {
-		go leave()
+		go leaveAfter(leave, c.own.IntN(100))
 	}
 	m := orderMutation{caller: c.n, begin: c.order.Add(1), events: events}
 	err := call(ctx)
@@ -222,7 +229,15 @@ func (c *orderCaller) send(inHurry bool, call func(context.Context) error, event
 		c.t.Errorf("caller %d: %v", c.n, err)
 	}
 	c.mutations = append(c.mutations, m)
-	return m.end != never
+	return !c.hasLeft()
+}
+
+// leaveAfter lets others go first, so many times.
+func leaveAfter(leave func(), turns int) {
+	for range turns {
+		runtime.Gosched()
+	}
+	leave()
 }
 
 func (c *orderCaller) prioritised(n int) (messages.ChangePriorityArgs, orderEvent) {

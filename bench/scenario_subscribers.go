@@ -65,9 +65,14 @@ type listener struct {
 	failure      atomic.Pointer[error]
 }
 
-// listen subscribes from the beginning, before there is anything to hear of. Stuck listeners do not read yet.
+// listen subscribes before there is anything to hear of. Stuck listeners do not read yet: they begin live, so that what is
+// pushed to them fills their mailboxes.
 func listen(ctx context.Context, backend *ffsqlite.Backend, side Side) (*crowd, error) {
 	c := &crowd{}
+	cursor := messages.FromBeginning()
+	if side.Stuck {
+		cursor = nil
+	}
 	for n := range side.Subscribers {
 		l := &listener{}
 		var filter messages.ScannerFilter
@@ -76,7 +81,7 @@ func listen(ctx context.Context, backend *ffsqlite.Backend, side Side) (*crowd, 
 			filter = filter.WithInstanceTag(messages.InstanceTagKey, l.tenant)
 		}
 		var err error
-		if l.subscription, err = backend.SubscribeCompletion(ctx, messages.FromBeginning(), filter); err != nil {
+		if l.subscription, err = backend.SubscribeCompletion(ctx, cursor, filter); err != nil {
 			return nil, err
 		}
 		c.listeners = append(c.listeners, l)
