@@ -61,11 +61,10 @@ func (w *Writer) finish(x *execution, a *attempt, e end, now messages.TimestampM
 	return w.emitLease(x, e.lease, e.at)
 }
 
-// hasWaitsSQL is served by the three keys; nearly always there is nothing.
-const hasWaitsSQL = `
-SELECT EXISTS (SELECT 1 FROM ff_suspension_current WHERE partition_key = ?1 AND execution_id = ?2)
-    OR EXISTS (SELECT 1 FROM ff_waitpoint_pending WHERE partition_key = ?1 AND execution_id = ?2)
-    OR EXISTS (SELECT 1 FROM ff_claim_grant WHERE partition_key = ?1 AND execution_id = ?2)`
+const anyWaitsSQL = `
+SELECT EXISTS (SELECT 1 FROM ff_suspension_current)
+    OR EXISTS (SELECT 1 FROM ff_waitpoint_pending)
+    OR EXISTS (SELECT 1 FROM ff_claim_grant)`
 
 const (
 	deleteSuspensionSQL = `DELETE FROM ff_suspension_current WHERE partition_key = ?1 AND execution_id = ?2`
@@ -73,12 +72,19 @@ const (
 	deleteGrantsSQL     = `DELETE FROM ff_claim_grant WHERE partition_key = ?1 AND execution_id = ?2`
 )
 
-// removeWaits deletes the suspension, waitpoints and grants of an execution that ended.
+// removeWaits deletes the suspension, waitpoints and grants of an execution that ended; nearly always none is stored at all.
 func (w *Writer) removeWaits(x *execution) error {
+	if w.remembered.noWaits {
+		return nil
+	}
 	some := false
-	s := w.prepare(hasWaitsSQL).int(1, int64(x.partition)).blob(2, x.uuid[:])
-	if _, err := s.one(func() { some = s.stmt.ColumnBool(0) }); err != nil || !some {
+	s := w.prepare(anyWaitsSQL)
+	if _, err := s.one(func() { some = s.stmt.ColumnBool(0) }); err != nil {
 		return err
+	}
+	if !some {
+		w.remembered.noWaits = true
+		return nil
 	}
 	for _, sql := range []string{deleteSuspensionSQL, deleteWaitpointsSQL, deleteGrantsSQL} {
 		if err := w.prepare(sql).int(1, int64(x.partition)).blob(2, x.uuid[:]).exec(); err != nil {

@@ -27,6 +27,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 // scans are the statements whose plan reads an index or a list from its beginning, and why that is little.
 var scans = map[string]string{
+	"anyWaitsSQL":     "it stops at the first row of each table, and nearly always there is none",
 	"dueDelaysSQL":    "the index holds delayed executions alone, the due ones first; it stops at the first that is not due",
 	"nextDelaySQL":    "it stops behind the due ones, which are gone unless they could not be read",
 	"reachesSQL":      "the nodes that were reached, each once",

@@ -17,6 +17,8 @@ type remembered struct {
 	leases map[[16]byte]held
 	// lanes are registered.
 	lanes map[messages.LaneID]struct{}
+	// noWaits says that nothing waits for anything: no suspension, waitpoint or grant is stored.
+	noWaits bool
 }
 
 func newRemembered() remembered {
@@ -26,6 +28,7 @@ func newRemembered() remembered {
 func (r *remembered) forgetAll() {
 	clear(r.leases)
 	clear(r.lanes)
+	r.noWaits = false
 }
 
 // forget drops an execution that is about to be stored.

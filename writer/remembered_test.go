@@ -26,7 +26,8 @@ func TestRemembered_EveryStatementThatChangesThem(t *testing.T) {
 		"deleteExecutionSQL": "the execution has ended, and has no lease",
 		"deleteAttemptsSQL":  "the execution has ended, and has no lease",
 	}
-	changes := regexp.MustCompile(`(?i)(update|delete from|replace into)\s+(ff_exec_core|ff_attempt|ff_lane_registry)\b`)
+	changes := regexp.MustCompile(`(?i)(update|delete from|replace into)\s+(ff_exec_core|ff_attempt|ff_lane_registry)\b` +
+		`|insert into\s+(ff_suspension_current|ff_waitpoint_pending|ff_claim_grant)\b`)
 	var found []string
 	for name, sql := range statementNames(t) {
 		if changes.MatchString(sql) {
@@ -74,6 +75,22 @@ func TestRemembered_IsAsGoodAsTheRows(t *testing.T) {
 		sql.Exec(`DELETE FROM ff_lane_registry`)
 		m.must(create(2))
 		require.EqualValues(t, 1, sql.Int(`SELECT count(*) FROM ff_lane_registry`))
+	})
+	t.Run("another connection stores a grant", func(t *testing.T) {
+		t.Parallel()
+		m := newMachine(t)
+		m.must(create(1))
+		m.must(messages.CompleteArgs{Handle: m.claimed()})
+		m.must(create(2))
+		handle := m.claimed()
+		sql := fftest.OpenSQL(t, m.source)
+		sql.Exec(`INSERT INTO ff_claim_grant (partition_key, grant_id, execution_id, kind, worker_id, worker_instance_id,
+                                              grant_ttl_ms, issued_at_ms, expires_at_ms)
+                  SELECT partition_key, x'00', execution_id, 'claim', 'w', 'w-1', 1, 1, 2
+                    FROM ff_exec_core
+                   WHERE lifecycle_phase = 'active'`)
+		m.must(messages.CompleteArgs{Handle: handle})
+		require.Zero(t, sql.Int(`SELECT count(*) FROM ff_claim_grant`))
 	})
 	t.Run("the batch of the claim is rolled back", func(t *testing.T) {
 		t.Parallel()
