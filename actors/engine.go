@@ -89,9 +89,9 @@ func Start(config Config) *Engine {
 
 		checkpointAt: checkpointPages,
 	}
-	e.writer = e.spawn(w)
+	e.writer = e.spawn(w, newCallerMailbox)
 	keeper.writer = e.writer
-	e.time = e.spawn(keeper)
+	e.time = e.spawn(keeper, actor.UnboundedLockfree())
 	if next := config.Writer.NextDeadline(); next != 0 {
 		e.system.Root.Send(e.time, deadline{next})
 	}
@@ -116,9 +116,9 @@ func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (w warnings) WithGroup(name string) slog.Handler { return warnings{w.Handler.WithGroup(name)} }
 
 // spawn starts an actor that is never restarted: it recovers its own panics.
-func (e *Engine) spawn(a actor.Actor) *actor.PID {
+func (e *Engine) spawn(a actor.Actor, mailbox actor.MailboxProducer) *actor.PID {
 	props := actor.PropsFromProducer(func() actor.Actor { return a },
-		actor.WithMailbox(actor.UnboundedLockfree()),
+		actor.WithMailbox(mailbox),
 		actor.WithSupervisor(actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.ResumeDirective })))
 	return e.system.Root.Spawn(props)
 }
@@ -171,7 +171,7 @@ func (e *Engine) Mutate(ctx context.Context, m messages.Mutation) (messages.Repl
 			return nil, ctx.Err()
 		}
 	}
-	r := e.requests.take(m, e.slots)
+	r := e.requests.take(ctx, m, e.slots)
 	e.system.Root.Send(e.writer, r)
 	select {
 	case got := <-r.answer:
@@ -190,7 +190,7 @@ func (e *Engine) Mutate(ctx context.Context, m messages.Mutation) (messages.Repl
 // claim is Mutate for a claim: it takes no place among the messages in flight, since it may wait long, and it always
 // returns a claim that was committed for it.
 func (e *Engine) claim(ctx context.Context, m messages.Mutation) (messages.Reply, error) {
-	r := e.requests.take(m, nil)
+	r := e.requests.take(ctx, m, nil)
 	expired := make(chan struct{})
 	if limit := maxWait(m); limit > 0 {
 		timer := e.clock.AfterFunc(limit, func() { close(expired) })

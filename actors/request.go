@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -23,6 +24,7 @@ type request struct {
 	state   atomic.Int32
 	answer  chan answer
 	slots   chan struct{} // where the request holds a place, nil if it holds none
+	stays   bool          // its caller waits for the answer whatever happens
 }
 
 type answer struct {
@@ -34,12 +36,12 @@ type answer struct {
 // testing/synctest, as users' tests do, is of no use outside it.
 type requestPool struct{ pool sync.Pool }
 
-func (p *requestPool) take(m messages.Mutation, slots chan struct{}) *request {
+func (p *requestPool) take(ctx context.Context, m messages.Mutation, slots chan struct{}) *request {
 	r, ok := p.pool.Get().(*request)
 	if !ok {
 		r = &request{answer: make(chan answer, 1)}
 	}
-	r.message, r.slots = m, slots
+	r.message, r.slots, r.stays = m, slots, ctx.Done() == nil
 	r.state.Store(stateWaiting)
 	return r
 }
@@ -65,6 +67,10 @@ func (r *request) Take() bool { return r.state.CompareAndSwap(stateWaiting, stat
 
 // PutBack makes a claim wait on. False means that its caller is leaving and wants an answer now.
 func (r *request) PutBack() bool { return r.state.CompareAndSwap(stateTaken, stateWaiting) }
+
+// settled reports whether the writer is done with the request, once it has taken it: the answer is there, or it is a claim
+// that waits on.
+func (r *request) settled() bool { return r.state.Load() != stateTaken }
 
 // respond gives the answer to a request that was taken.
 func (r *request) respond(reply messages.Reply, err error) {

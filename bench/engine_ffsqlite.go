@@ -65,7 +65,7 @@ func (e *ffsqliteEngine) Enqueue(ctx context.Context, job int64) (any, error) {
 	if e.tenants > 0 {
 		args.Tags = map[string]string{messages.InstanceTagKey: tenant(job % e.tenants)}
 	}
-	_, err := e.backend.CreateExecution(ctx, args)
+	_, err := e.backend.CreateExecution(context.WithoutCancel(ctx), args)
 	return args.ExecutionID, err
 }
 
