@@ -41,6 +41,10 @@ type Settings struct {
 	VFS string
 }
 
+// pageSize is for new files: half of SQLite's own. A commit writes whole pages, and rows that are far apart, as random ids
+// make them, share none.
+const pageSize = 2048
+
 // The page caches, in KiB as PRAGMA cache_size has them when negative.
 const (
 	writerCacheSize = -32768
@@ -67,12 +71,13 @@ func (s *Settings) applyToWriter(conn *sqlite3.Conn) error {
 		synchronous = extra
 	}
 	return conn.Exec(fmt.Sprintf(`
+		PRAGMA page_size = %d;
 		PRAGMA synchronous = %s;
 		PRAGMA foreign_keys = ON;
 		PRAGMA temp_store = MEMORY;
 		PRAGMA wal_autocheckpoint = 0;
 		PRAGMA cache_spill = OFF; -- the log counts on it, see logFile
-		PRAGMA cache_size = %d`, synchronous, writerCacheSize))
+		PRAGMA cache_size = %d`, pageSize, synchronous, writerCacheSize))
 }
 
 func (s *Settings) applyToReader(conn *sqlite3.Conn) error {
