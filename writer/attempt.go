@@ -17,12 +17,16 @@ type attempt struct {
 	outcome          string // "" is NULL
 	policy           string // "" is NULL
 	raw              document
+
+	// The newest events of the attempt, 0: none. Each has the one before it, so that retention finds them all.
+	leaseEvent, completionEvent int64
 }
 
 // loadAttemptsSQL is served by the primary key; an execution has few attempts.
 const loadAttemptsSQL = `
 SELECT rowid, attempt_index, worker_id, worker_instance_id, lease_epoch, lease_expires_at_ms,
-       started_at_ms, terminal_at_ms, outcome, policy, raw_fields
+       started_at_ms, terminal_at_ms, outcome, policy, raw_fields,
+       lease_event_id, completion_event_id
   FROM ff_attempt
  WHERE partition_key = ?1
    AND execution_id = ?2
@@ -51,6 +55,7 @@ func (w *Writer) loadAttempt(partition uint16, uuid [16]byte) (current *attempt,
 			policy:           string(s.stmt.ColumnRawText(9)),
 		}
 		raw = append(raw, s.stmt.ColumnRawText(10)...)
+		current.leaseEvent, current.completionEvent = s.stmt.ColumnInt64(11), s.stmt.ColumnInt64(12)
 		return nil
 	})
 	if err != nil || current == nil {
@@ -64,8 +69,9 @@ func (w *Writer) loadAttempt(partition uint16, uuid [16]byte) (current *attempt,
 
 const insertAttemptSQL = `
 INSERT INTO ff_attempt (partition_key, execution_id, attempt_index, worker_id, worker_instance_id, lease_epoch,
-                        lease_expires_at_ms, started_at_ms, terminal_at_ms, outcome, policy, raw_fields)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`
+                        lease_expires_at_ms, started_at_ms, terminal_at_ms, outcome, policy, raw_fields,
+                        lease_event_id, completion_event_id)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)`
 
 const storeAttemptSQL = `
 UPDATE ff_attempt
@@ -77,7 +83,9 @@ UPDATE ff_attempt
        terminal_at_ms = ?9,
        outcome = ?10,
        policy = ?11,
-       raw_fields = ?12
+       raw_fields = ?12,
+       lease_event_id = ?13,
+       completion_event_id = ?14
  WHERE rowid = ?1`
 
 // storeAttempt inserts a new attempt or writes a loaded one back.
@@ -101,6 +109,8 @@ func (w *Writer) storeAttempt(x *execution, a *attempt) error {
 		textOrNull(10, a.outcome).
 		textOrNull(11, a.policy).
 		rawText(12, a.raw.encode()).
+		eventID(13, a.leaseEvent).
+		eventID(14, a.completionEvent).
 		exec()
 	if err == nil && a.rowid == 0 {
 		a.rowid = w.conn.LastInsertRowID()

@@ -100,14 +100,14 @@ func (w *Writer) retry(
 	if err := w.storeExecution(h.execution, now); err != nil {
 		return messages.FailOutcome{}, err
 	}
-	if err := w.storeAttempt(h.execution, h.attempt); err != nil {
+	if err := w.emitLease(h.execution, h.attempt, h.revoked("fail"), now); err != nil {
 		return messages.FailOutcome{}, err
 	}
 	return messages.FailOutcome{
 		Outcome:          messages.FailRetryScheduled,
 		DelayUntil:       now + messages.TimestampMs(delay),
 		NextAttemptIndex: messages.AttemptIndex(h.execution.attemptIndex), //nolint:gosec // Indexes count attempts from 0.
-	}, w.emitLease(h.execution, h.revoked("fail"), now)
+	}, w.storeAttempt(h.execution, h.attempt)
 }
 
 // failedBefore is the answer to a repeated Fail of the same handle, nil when this is the first.

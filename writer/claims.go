@@ -205,17 +205,14 @@ func (w *Writer) start(x *execution, r *claimRequest, now messages.TimestampMs) 
 	} else if _, err := a.id(); err != nil {
 		return nil, err
 	}
-	c, err := w.take(x, a, highest+1, kind, r, now)
-	if c == nil || err != nil {
-		return nil, err
-	}
-	return c, w.emitLease(x, leaseEventOf(messages.LeaseAcquired, a, ""), now)
+	return w.take(x, a, highest+1, kind, messages.LeaseAcquired, r, now)
 }
 
 // take gives the attempt to the worker: the writes that every claim has in common. It returns nil for an execution that
 // is being created when its UUID exists already.
 func (w *Writer) take(
-	x *execution, a *attempt, epoch int64, kind messages.HandleKind, r *claimRequest, now messages.TimestampMs,
+	x *execution, a *attempt, epoch int64, kind messages.HandleKind, event messages.LeaseEventType, r *claimRequest,
+	now messages.TimestampMs,
 ) (*claimed, error) {
 	lease := uuidText(w.source.UUID())
 	worker, instance := r.workerID, string(r.instanceID)
@@ -238,6 +235,9 @@ func (w *Writer) take(
 			return nil, err
 		}
 	} else if err := w.storeExecution(x, now); err != nil {
+		return nil, err
+	}
+	if err := w.emitLease(x, a, leaseEventOf(event, a, ""), now); err != nil {
 		return nil, err
 	}
 	if err := w.storeAttempt(x, a); err != nil {

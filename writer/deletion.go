@@ -1,12 +1,19 @@
 package writer
 
-import (
-	"errors"
-
-	"github.com/flowfabric/ffsqlite/messages"
-)
-
 // What retention deletes of one execution (02 §8.7). Each statement is served by an index; most find nothing.
+
+// completionChain lists the ids of the completion events on the chains of an execution's attempts.
+const completionChain = `
+       WITH RECURSIVE chain (event_id) AS (
+         SELECT completion_event_id
+           FROM ff_attempt
+          WHERE partition_key = ?1
+            AND execution_id = ?2
+          UNION
+         SELECT e.previous_event_id
+           FROM chain
+           JOIN ff_completion_event AS e USING (event_id))
+       SELECT event_id FROM chain`
 
 const (
 	deleteExecutionSQL    = `DELETE FROM ff_exec_core WHERE rowid = ?1`
@@ -34,19 +41,29 @@ UPDATE ff_quota_policy
 
 	deleteIdempotencySQL = `DELETE FROM ff_exec_idempotency WHERE namespace = ?1 AND idempotency_key = ?2 AND execution_id = ?3`
 
+	// An event is on the chain of an attempt, in the index of those that are on none, or, if it is the completion of a
+	// member of a flow, in an index of its own.
 	deleteLeaseEventsSQL = `
 DELETE FROM ff_lease_event
- WHERE execution_created_at_ms IS ?1
-   AND execution_id = ?2`
-	deleteFlowCompletionsSQL = `
+ WHERE execution_id = ?3
+   AND event_id IN (
+       WITH RECURSIVE chain (event_id) AS (
+         SELECT lease_event_id
+           FROM ff_attempt
+          WHERE partition_key = ?1
+            AND execution_id = ?2
+          UNION
+         SELECT e.previous_event_id
+           FROM chain
+           JOIN ff_lease_event AS e USING (event_id))
+       SELECT event_id FROM chain)`
+	deleteCompletionsSQL = `
 DELETE FROM ff_completion_event
- WHERE execution_id = ?1
-   AND flow_id IS NOT NULL`
-	deleteSoloCompletionsSQL = `
-DELETE FROM ff_completion_event
- WHERE execution_created_at_ms IS ?1
-   AND flow_id IS NULL
-   AND execution_id = ?2`
+ WHERE execution_id = ?2
+   AND event_id IN (` + completionChain + `)`
+	deleteUnchainedLeaseEventsSQL = `DELETE FROM ff_lease_event WHERE execution_id = ?1 AND previous_event_id IS NULL`
+	deleteUnchainedCompletionsSQL = `DELETE FROM ff_completion_event WHERE execution_id = ?1 AND previous_event_id IS NULL`
+	deleteFlowCompletionsSQL      = `DELETE FROM ff_completion_event WHERE execution_id = ?1 AND flow_id IS NOT NULL`
 
 	deleteGroupSQL        = `DELETE FROM ff_edge_group WHERE partition_key = 0 AND flow_id = ?1 AND downstream_eid = ?2`
 	deletePendingGroupSQL = `DELETE FROM ff_pending_cancel_groups WHERE partition_key = 0 AND flow_id = ?1 AND downstream_eid = ?2`
@@ -72,20 +89,27 @@ func (w *Writer) deleteExecution(x *execution) error {
 		return err
 	}
 	bare, full := uuidText(x.uuid), x.executionID().String()
-	gone := []*statement{w.prepare(deleteExecutionSQL).int(1, x.rowid)}
+	gone := []*statement{
+		w.prepare(deleteLeaseEventsSQL).int(1, int64(x.partition)).blob(2, x.uuid[:]).text(3, bare),
+		w.prepare(deleteCompletionsSQL).int(1, int64(x.partition)).blob(2, x.uuid[:]),
+		w.prepare(deleteExecutionSQL).int(1, x.rowid),
+	}
 	for _, sql := range []string{deleteAttemptsSQL, deleteFramesSQL, deleteStreamsSQL, deleteSummariesSQL} {
 		gone = append(gone, w.prepare(sql).int(1, int64(x.partition)).blob(2, x.uuid[:]))
 	}
-	for _, sql := range []string{deleteSignalsSQL, deleteRequirementsSQL} {
+	for _, sql := range []string{
+		deleteUnchainedCompletionsSQL, deleteFlowCompletionsSQL, deleteSignalsSQL, deleteRequirementsSQL,
+	} {
 		gone = append(gone, w.prepare(sql).blob(1, x.uuid[:]))
 	}
-	for _, sql := range []string{deleteSignalEventsSQL, deleteTagEventsSQL, deleteOperatorEventsSQL, deleteUsageSQL} {
+	for _, sql := range []string{
+		deleteUnchainedLeaseEventsSQL, deleteSignalEventsSQL, deleteTagEventsSQL, deleteOperatorEventsSQL, deleteUsageSQL,
+	} {
 		gone = append(gone, w.prepare(sql).text(1, bare))
 	}
 	for _, sql := range []string{freeSlotsSQL, deleteSlotsSQL, deleteWindowsSQL} {
 		gone = append(gone, w.prepare(sql).text(1, full))
 	}
-	gone = append(gone, w.prepare(deleteFlowCompletionsSQL).blob(1, x.uuid[:]))
 	if key := x.raw.text("idempotency_key"); key != "" {
 		s := w.prepare(deleteIdempotencySQL).text(1, x.raw.text("namespace")).text(2, key).blob(3, x.uuid[:])
 		gone = append(gone, s)
@@ -101,15 +125,5 @@ func (w *Writer) deleteExecution(x *execution) error {
 			return err
 		}
 	}
-	return errors.Join(w.deleteEvents(x, at(messages.TimestampMs(x.createdAt))), w.deleteEvents(x, instant{}))
-}
-
-// deleteEvents deletes the events that were written with this time of the creation; those that somebody inserted by hand
-// have none.
-func (w *Writer) deleteEvents(x *execution, created instant) error {
-	err := w.prepare(deleteLeaseEventsSQL).instant(1, created).text(2, uuidText(x.uuid)).exec()
-	if err != nil {
-		return err
-	}
-	return w.prepare(deleteSoloCompletionsSQL).instant(1, created).blob(2, x.uuid[:]).exec()
+	return nil
 }

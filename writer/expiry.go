@@ -159,13 +159,15 @@ func (w *Writer) retryTimeout(x *execution, a *attempt, when messages.TimestampM
 	if err := w.storeExecution(x, when); err != nil {
 		return result, err
 	}
+	if event != nil {
+		if err := w.emitLease(x, a, event, when); err != nil {
+			return result, err
+		}
+	}
 	if err := w.storeAttempt(x, a); err != nil {
 		return result, err
 	}
-	if err := w.prepare(deleteGrantsSQL).int(1, int64(x.partition)).blob(2, x.uuid[:]).exec(); err != nil || event == nil {
-		return result, err
-	}
-	return result, w.emitLease(x, event, when)
+	return result, w.prepare(deleteGrantsSQL).int(1, int64(x.partition)).blob(2, x.uuid[:]).exec()
 }
 
 // leaseEndsWith is the event of a lease that ends because the time of its execution or attempt is up. One that was marked

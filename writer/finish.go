@@ -44,21 +44,21 @@ func (w *Writer) finish(x *execution, a *attempt, e end, now messages.TimestampM
 	if err := w.storeExecution(x, e.at); err != nil {
 		return err
 	}
-	if a != nil {
-		if err := w.storeAttempt(x, a); err != nil {
-			return err
-		}
-	}
 	if err := w.removeWaits(x); err != nil {
 		return err
 	}
-	if err := w.emitCompletion(x, e.outcome, e.at, now); err != nil {
+	if err := w.emitCompletion(x, a, e.outcome, e.at, now); err != nil {
 		return err
 	}
-	if e.lease == nil {
+	if e.lease != nil {
+		if err := w.emitLease(x, a, e.lease, e.at); err != nil {
+			return err
+		}
+	}
+	if a == nil {
 		return nil
 	}
-	return w.emitLease(x, e.lease, e.at)
+	return w.storeAttempt(x, a)
 }
 
 const anyWaitsSQL = `

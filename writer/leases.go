@@ -23,6 +23,9 @@ func (w *Writer) renew(now messages.TimestampMs, args messages.RenewArgs) (messa
 func (w *Writer) extend(x *execution, a *attempt, ttl int64, now messages.TimestampMs) (messages.TimestampMs, error) {
 	a.leaseExpiresAt = instant{ms: int64(now) + ttl, set: true}
 	a.raw.setNumber("lease_renewed_at_ms", int64(now))
+	if err := w.emitLease(x, a, leaseEventOf(messages.LeaseRenewed, a, ""), now); err != nil {
+		return 0, err
+	}
 	if err := w.storeAttempt(x, a); err != nil {
 		return 0, err
 	}
@@ -30,8 +33,7 @@ func (w *Writer) extend(x *execution, a *attempt, ttl int64, now messages.Timest
 		return 0, err
 	}
 	w.remember(x, a)
-	err := w.emitLease(x, leaseEventOf(messages.LeaseRenewed, a, ""), now)
-	return messages.TimestampMs(a.leaseExpiresAt.ms), err
+	return messages.TimestampMs(a.leaseExpiresAt.ms), nil
 }
 
 // dueLeasesSQL is served by ff_attempt_lease_expiry_idx and reads on over leases that are marked already.
@@ -116,7 +118,7 @@ func (w *Writer) expireLease(x *execution, now messages.TimestampMs) (action, er
 		return nothing, err
 	}
 	w.becomesClaimable(x)
-	return changed, w.emitLease(x, leaseEventOf(messages.LeaseExpired, a, ""), now)
+	return changed, w.emitLease(x, nil, leaseEventOf(messages.LeaseExpired, a, ""), now)
 }
 
 func deref(text *string) string {

@@ -8,13 +8,18 @@ import (
 
 const insertCompletionSQL = `
 INSERT INTO ff_completion_event (partition_key, execution_id, flow_id, outcome, namespace, instance_tag,
-                                 occurred_at_ms, committed_at_ms, dispatched_at_ms, execution_created_at_ms)
+                                 occurred_at_ms, committed_at_ms, dispatched_at_ms, previous_event_id)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`
 
 // emitCompletion writes the completion event of an end that occurred at the given time and queues its cascade. An
-// execution without a flow has nothing to cascade, so its event counts as dispatched.
-func (w *Writer) emitCompletion(x *execution, outcome string, occurred, now messages.TimestampMs) error {
+// execution without a flow has nothing to cascade, so its event counts as dispatched. The event joins the chain of the
+// attempt, which the caller stores after this; nil: there is none.
+func (w *Writer) emitCompletion(x *execution, a *attempt, outcome string, occurred, now messages.TimestampMs) error {
 	scope := x.eventScope()
+	var previous instant
+	if a != nil {
+		previous = instant{a.completionEvent, true}
+	}
 	s := w.prepare(insertCompletionSQL).int(1, int64(x.partition)).blob(2, x.uuid[:])
 	if x.inFlow {
 		s.blob(3, x.flow[:]).null(9)
@@ -26,10 +31,13 @@ func (w *Writer) emitCompletion(x *execution, outcome string, occurred, now mess
 		textPointer(6, scope.instanceTag).
 		int(7, int64(occurred)).
 		int(8, int64(now)).
-		int(10, x.createdAt).
+		instant(10, previous).
 		exec()
 	if err != nil {
 		return err
+	}
+	if a != nil {
+		a.completionEvent = w.conn.LastInsertRowID()
 	}
 	event := messages.CompletionEvent{
 		EventID:     messages.EventID(w.conn.LastInsertRowID()),
@@ -50,7 +58,7 @@ func (w *Writer) emitCompletion(x *execution, outcome string, occurred, now mess
 
 const insertLeaseEventSQL = `
 INSERT INTO ff_lease_event (execution_id, lease_id, event_type, occurred_at_ms, partition_key, namespace, instance_tag,
-                            worker_instance_id, revoked_by, attempt_index, lease_epoch, execution_created_at_ms)
+                            worker_instance_id, revoked_by, attempt_index, lease_epoch, previous_event_id)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`
 
 // leaseEvent is one change of a lease for the outbox.
@@ -74,8 +82,14 @@ func leaseEventOf(kind messages.LeaseEventType, a *attempt, revokedBy string) *l
 	return e
 }
 
-func (w *Writer) emitLease(x *execution, e *leaseEvent, occurred messages.TimestampMs) error {
+// emitLease writes a lease event. It joins the chain of the attempt, which the caller stores after this; nil: it joins
+// none.
+func (w *Writer) emitLease(x *execution, a *attempt, e *leaseEvent, occurred messages.TimestampMs) error {
 	scope := x.eventScope()
+	var previous instant
+	if a != nil {
+		previous = instant{a.leaseEvent, true}
+	}
 	err := w.prepare(insertLeaseEventSQL).
 		text(1, uuidText(x.uuid)).
 		textOrNull(2, e.lease).
@@ -88,10 +102,13 @@ func (w *Writer) emitLease(x *execution, e *leaseEvent, occurred messages.Timest
 		textOrNull(9, e.revokedBy).
 		instant(10, e.index).
 		instant(11, e.epoch).
-		int(12, x.createdAt).
+		instant(12, previous).
 		exec()
 	if err != nil {
 		return err
+	}
+	if a != nil {
+		a.leaseEvent = w.conn.LastInsertRowID()
 	}
 	event := messages.LeaseHistoryEvent{
 		EventID:     messages.EventID(w.conn.LastInsertRowID()),

@@ -49,10 +49,10 @@ func (w *Writer) park(h held, revokedBy string, now messages.TimestampMs) error 
 	if err := w.storeExecution(x, now); err != nil {
 		return err
 	}
-	if err := w.storeAttempt(x, a); err != nil {
+	if err := w.emitLease(x, a, h.revoked(revokedBy), now); err != nil {
 		return err
 	}
-	return w.emitLease(x, h.revoked(revokedBy), now)
+	return w.storeAttempt(x, a)
 }
 
 // reopenGroup makes the group of an execution that has begun to wait pending again, and settles it at once when all of

@@ -27,11 +27,14 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 // scans are the statements whose plan reads an index or a list from its beginning, and why that is little.
 var scans = map[string]string{
-	"anyWaitsSQL":     "it stops at the first row of each table, and nearly always there is none",
-	"dueDelaysSQL":    "the index holds delayed executions alone, the due ones first; it stops at the first that is not due",
-	"nextDelaySQL":    "it stops behind the due ones, which are gone unless they could not be read",
-	"reachesSQL":      "the nodes that were reached, each once",
-	"undispatchedSQL": "the index holds what is not dispatched alone",
+	"anyWaitsSQL":          "it stops at the first row of each table, and nearly always there is none",
+	"deleteCompletionsSQL": "the completions of one execution",
+	"deleteLeaseEventsSQL": "the lease events of one execution",
+	"dueDelaysSQL":         "the index holds delayed executions alone, the due ones first; it stops at the first that is not due",
+	"nextDelaySQL":         "it stops behind the due ones, which are gone unless they could not be read",
+	"reachesSQL":           "the nodes that were reached, each once",
+	"uncascadedSQL":        "the completions of one execution",
+	"undispatchedSQL":      "the index holds what is not dispatched alone",
 }
 
 // TestWriter_Plans keeps the plan of every statement that the operations use. None scans a table or sorts.

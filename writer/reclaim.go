@@ -57,11 +57,7 @@ func (w *Writer) reclaim(x *execution, r *claimRequest, now messages.TimestampMs
 	next.raw.setText("reclaim_reason", x.ownership)
 	x.reclaims = count + 1
 	x.raw.remove("lease_expired_at_ms")
-	c, err := w.take(x, next, highest+1, messages.HandleReclaimed, r, now)
-	if err != nil {
-		return nil, err
-	}
-	return c, w.emitLease(x, leaseEventOf(messages.LeaseReclaimed, next, ""), now)
+	return w.take(x, next, highest+1, messages.HandleReclaimed, messages.LeaseReclaimed, r, now)
 }
 
 // exhaustReclaims is the transition RC of 06 §2.1.

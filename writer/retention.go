@@ -141,14 +141,18 @@ func (w *Writer) trimExecution(x *execution, _ messages.TimestampMs) (action, er
 const uncascadedSQL = `
 SELECT EXISTS (SELECT 1
                  FROM ff_completion_event
-                WHERE execution_id = ?1
+                WHERE execution_id = ?2
                   AND flow_id IS NOT NULL
                   AND dispatched_at_ms IS NULL)
     OR EXISTS (SELECT 1
                  FROM ff_completion_event
-                WHERE execution_created_at_ms = ?2
-                  AND flow_id IS NULL
-                  AND execution_id = ?1
+                WHERE execution_id = ?2
+                  AND previous_event_id IS NULL
+                  AND dispatched_at_ms IS NULL)
+    OR EXISTS (SELECT 1
+                 FROM ff_completion_event
+                WHERE execution_id = ?2
+                  AND event_id IN (` + completionChain + `)
                   AND dispatched_at_ms IS NULL)`
 
 const awaitedSQL = `
@@ -165,7 +169,7 @@ SELECT 1
 // stillNeeded reports whether an ended execution has to stay: its cascade has not run, or another that depends on it has
 // not ended.
 func (w *Writer) stillNeeded(x *execution) (needed bool, err error) {
-	s := w.prepare(uncascadedSQL).blob(1, x.uuid[:]).int(2, x.createdAt)
+	s := w.prepare(uncascadedSQL).int(1, int64(x.partition)).blob(2, x.uuid[:])
 	if _, err := s.one(func() { needed = s.stmt.ColumnBool(0) }); needed || err != nil || !x.inFlow {
 		return needed, err
 	}

@@ -35,7 +35,7 @@ func (w *Writer) revokeLease(now messages.TimestampMs, args messages.RevokeLease
 		Outcome:    messages.RevokeLeaseRevoked,
 		LeaseID:    lease,
 		LeaseEpoch: messages.LeaseEpoch(a.epoch), //nolint:gosec // Epochs count claims from 1.
-	}, w.emitLease(x, event, now)
+	}, w.emitLease(x, nil, event, now)
 }
 
 // revocable returns the id of the lease that args mean, or why there is none to revoke.

@@ -99,6 +99,14 @@ func (s *statement) instant(param int, value instant) *statement {
 	return s.int(param, value.ms)
 }
 
+// eventID binds NULL for 0.
+func (s *statement) eventID(param int, id int64) *statement {
+	if id == 0 {
+		return s.null(param)
+	}
+	return s.int(param, id)
+}
+
 // exec runs a statement that returns no rows.
 func (s *statement) exec() error {
 	return s.each(func() error { return nil })
