@@ -10,9 +10,30 @@ import (
 // statement is a prepared statement with its bindings. The first failing bind is kept and reported when it runs, so
 // that a binder reads as one block.
 type statement struct {
-	stmt *sqlite3.Stmt
-	err  error
+	stmt  *sqlite3.Stmt
+	bound []binding // by parameter, the first at 0
+	err   error
 }
+
+// binding is what a parameter is bound to. Bindings outlive a run, and most rows are alike in most of their columns, so a
+// parameter that has its value already is left alone: that saves SQLite a copy.
+type binding struct {
+	kind   kind
+	number int64
+	text   string
+}
+
+type kind uint8
+
+const (
+	nullKind kind = iota // as a parameter is at first
+	intKind
+	textKind
+	otherKind // not compared
+)
+
+// longestCompared bounds the texts that are kept to be compared.
+const longestCompared = 64
 
 // prepare returns the statement for sql, prepared at its first use and kept for the life of the connection.
 func (w *Writer) prepare(sql string) *statement {
@@ -23,57 +44,49 @@ func (w *Writer) prepare(sql string) *statement {
 	if err != nil {
 		return &statement{err: err}
 	}
-	s := &statement{stmt: stmt}
+	s := &statement{stmt: stmt, bound: make([]binding, stmt.BindCount())}
 	w.statements[sql] = s
 	return s
 }
 
-func (s *statement) keep(err error) {
-	if err != nil && s.err == nil {
-		s.err = err
+// bind binds a parameter unless it has that value already, or a bind before has failed.
+func (s *statement) bind(param int, value binding, bind func() error) *statement {
+	if s.err != nil || value.kind != otherKind && s.bound[param-1] == value {
+		return s
 	}
+	if s.err = bind(); s.err != nil {
+		value = binding{kind: otherKind}
+	}
+	s.bound[param-1] = value
+	return s
 }
 
 func (s *statement) int(param int, value int64) *statement {
-	if s.err == nil {
-		s.keep(s.stmt.BindInt64(param, value))
-	}
-	return s
+	return s.bind(param, binding{kind: intKind, number: value}, func() error { return s.stmt.BindInt64(param, value) })
 }
 
 func (s *statement) float(param int, value float64) *statement {
-	if s.err == nil {
-		s.keep(s.stmt.BindFloat(param, value))
-	}
-	return s
+	return s.bind(param, binding{kind: otherKind}, func() error { return s.stmt.BindFloat(param, value) })
 }
 
 func (s *statement) text(param int, value string) *statement {
-	if s.err == nil {
-		s.keep(s.stmt.BindText(param, value))
+	compared := binding{kind: otherKind}
+	if len(value) <= longestCompared {
+		compared = binding{kind: textKind, text: value}
 	}
-	return s
+	return s.bind(param, compared, func() error { return s.stmt.BindText(param, value) })
 }
 
 func (s *statement) rawText(param int, value []byte) *statement {
-	if s.err == nil {
-		s.keep(s.stmt.BindRawText(param, value))
-	}
-	return s
+	return s.bind(param, binding{kind: otherKind}, func() error { return s.stmt.BindRawText(param, value) })
 }
 
 func (s *statement) blob(param int, value []byte) *statement {
-	if s.err == nil {
-		s.keep(s.stmt.BindBlob(param, value))
-	}
-	return s
+	return s.bind(param, binding{kind: otherKind}, func() error { return s.stmt.BindBlob(param, value) })
 }
 
 func (s *statement) null(param int) *statement {
-	if s.err == nil {
-		s.keep(s.stmt.BindNull(param))
-	}
-	return s
+	return s.bind(param, binding{}, func() error { return s.stmt.BindNull(param) })
 }
 
 // textOrNull binds NULL for the empty string.
