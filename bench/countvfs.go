@@ -54,7 +54,8 @@ type osFile interface {
 
 type countFile struct {
 	osFile
-	log bool
+	log   bool
+	frame int64 // bytes of a frame of the log, as its header says; 0 before that
 }
 
 // Sync counts and forwards.
@@ -65,29 +66,33 @@ func (f *countFile) Sync(flags vfs.SyncFlag) error {
 
 const (
 	walHeaderBytes   = 32
+	walPageSize      = 8 // Where the header of the log has the size of a page.
 	frameHeaderBytes = 24
-	pageBytes        = 4096
-	frameBytes       = frameHeaderBytes + pageBytes
 )
 
 // WriteAt counts the headers of commits' last frames and forwards. Frame headers come by themselves or with their pages,
 // a few frames at once; there are no padding frames on files that are safe against torn overwrites, as these.
 func (f *countFile) WriteAt(p []byte, off int64) (int, error) {
 	if f.log {
-		storage.commits.Add(commitsIn(p, off))
+		if off == 0 && len(p) >= walHeaderBytes {
+			f.frame = frameHeaderBytes + int64(binary.BigEndian.Uint32(p[walPageSize:]))
+		}
+		if f.frame > 0 {
+			storage.commits.Add(commitsIn(p, off, f.frame))
+		}
 	}
 	return f.osFile.WriteAt(p, off)
 }
 
 // commitsIn counts the frames in a piece of the log that end a commit: only there the size of the database is not zero.
-func commitsIn(p []byte, off int64) (n int64) {
-	header := (off - walHeaderBytes) % frameBytes // How far into its frame the piece begins.
+func commitsIn(p []byte, off, frame int64) (n int64) {
+	header := (off - walHeaderBytes) % frame // How far into its frame the piece begins.
 	if off < walHeaderBytes {
 		header = walHeaderBytes - off
 	} else if header > 0 {
-		header = frameBytes - header
+		header = frame - header
 	}
-	for ; header+frameHeaderBytes <= int64(len(p)); header += frameBytes {
+	for ; header+frameHeaderBytes <= int64(len(p)); header += frame {
 		if binary.BigEndian.Uint32(p[header+4:]) != 0 {
 			n++
 		}

@@ -11,11 +11,18 @@ import (
 
 func TestCountingVFS(t *testing.T) {
 	require.NoError(t, prepareProcess())
+	for _, pageSize := range []string{"2048", "4096"} {
+		t.Run(pageSize, func(t *testing.T) { countsCommits(t, pageSize) })
+	}
+}
+
+func countsCommits(t *testing.T, pageSize string) {
+	t.Helper()
 	closedWriters.forget()
 	conn, err := sqlite3.Open("file:" + filepath.Join(t.TempDir(), "a.db") + "?vfs=" + countingVFS)
 	require.NoError(t, err)
 	exec := func(sql string) { require.NoError(t, conn.Exec(sql)) }
-	exec("PRAGMA journal_mode = wal; PRAGMA synchronous = full; CREATE TABLE t (x)")
+	exec("PRAGMA page_size = " + pageSize + "; PRAGMA journal_mode = wal; PRAGMA synchronous = full; CREATE TABLE t (x)")
 	commits, syncs := storage.commits.Load(), storage.syncs.Load()
 
 	exec("INSERT INTO t VALUES (1)")
