@@ -15,8 +15,9 @@ const (
 	frameEnds   = 4
 	// logStep is how far the log grows at once. It bounds what one commit writes beside its own frames.
 	logStep = 256 << 10
-	// logPiece is what it grows by in one write.
-	logPiece = 128 << 10
+	// logPiece is what it grows by in one write. The system keeps what one write has brought together, up to a megabyte, and
+	// may write all of it to the disk again when a commit changes a part.
+	logPiece = 16 << 10
 	// mostGathered bounds the frames that wait for the end of their commit.
 	mostGathered = 1 << 20
 )
