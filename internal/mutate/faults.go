@@ -299,7 +299,7 @@ var timeFaults = []fault{
 		edits: []edit{{
 			"writer/leases.go",
 			"w.becomesClaimable(x)\n\treturn changed,",
-			"w.becomesClaimable(x)\n\t_ = w.emitLease(x, leaseEventOf(messages.LeaseExpired, a, \"\"), now)\n\treturn changed,",
+			"w.becomesClaimable(x)\n\t_ = w.emitLease(x, nil, leaseEventOf(messages.LeaseExpired, a, \"\"), now)\n\treturn changed,",
 		}},
 	},
 	{
