@@ -5,14 +5,15 @@ import "slices"
 // faults are what is planted, from the disk up to the callers.
 var faults = slices.Concat(storageFaults, commitFaults, rowFaults, leaseFaults, flowFaults, timeFaults, eventFaults)
 
-// The suites. Seeds are given where a test takes them, so that what is caught once is caught always.
+// The suites. Seeds are given where a test takes them, so that what is caught once is caught as long as the test draws the
+// same; and the walks are so many that another draw catches it too.
 var (
 	crashes    = suite{".", []string{"TestTortureCrashAtEveryWrite"}, []string{"-seed=1"}}
 	normal     = suite{".", []string{"TestTortureCrashAtNormal"}, []string{"-seed=1"}}
 	commits    = suite{".", []string{"TestFault_AFailedCommit"}, nil}
 	faulted    = suite{".", []string{"TestFaulted_AFailedSyncOfTheLogAtNormal", "TestFaulted_AFailedSyncOfTheDatabase"}, nil}
 	retried    = suite{".", []string{"TestFault_WhatIsDueIsTriedAgain", "TestFault_ACascadeGoesOnByItself"}, nil}
-	walk       = suite{".", []string{"TestTortureModel_Operations"}, []string{"-rapid.seed=1", "-rapid.nofailfile", "-rapid.shrinktime=1s"}}
+	walk       = suite{".", []string{"TestTortureModel_Operations"}, []string{"-rapid.seed=1", "-rapid.checks=1000", "-rapid.nofailfile", "-rapid.shrinktime=1s"}}
 	rush       = suite{".", []string{"TestTortureLinearizability_OfManyClientsOnFewKeys"}, []string{"-seed=1"}}
 	groups     = suite{".", []string{"TestGroups_AnyFlowDoesWhatItsPoliciesSay"}, []string{"-rapid.seed=1", "-rapid.nofailfile", "-rapid.shrinktime=1s"}}
 	batches    = suite{"writer", []string{"TestTorture_OneBatchDoesWhatManyDo"}, []string{"-seed=1"}}
