@@ -2,8 +2,21 @@ package writer
 
 // What retention deletes of one execution (02 §8.7). Each statement is served by an index; most find nothing.
 
-// completionChain lists the ids of the completion events on the chains of an execution's attempts.
-const completionChain = `
+// The chains list the ids of the events that hang on the attempts of an execution.
+const (
+	leaseChain = `
+       WITH RECURSIVE chain (event_id) AS (
+         SELECT lease_event_id
+           FROM ff_attempt
+          WHERE partition_key = ?1
+            AND execution_id = ?2
+          UNION
+         SELECT e.previous_event_id
+           FROM chain
+           JOIN ff_lease_event AS e USING (event_id))
+       SELECT event_id FROM chain`
+
+	completionChain = `
        WITH RECURSIVE chain (event_id) AS (
          SELECT completion_event_id
            FROM ff_attempt
@@ -14,6 +27,7 @@ const completionChain = `
            FROM chain
            JOIN ff_completion_event AS e USING (event_id))
        SELECT event_id FROM chain`
+)
 
 const (
 	deleteExecutionSQL    = `DELETE FROM ff_exec_core WHERE rowid = ?1`
@@ -46,17 +60,7 @@ UPDATE ff_quota_policy
 	deleteLeaseEventsSQL = `
 DELETE FROM ff_lease_event
  WHERE execution_id = ?3
-   AND event_id IN (
-       WITH RECURSIVE chain (event_id) AS (
-         SELECT lease_event_id
-           FROM ff_attempt
-          WHERE partition_key = ?1
-            AND execution_id = ?2
-          UNION
-         SELECT e.previous_event_id
-           FROM chain
-           JOIN ff_lease_event AS e USING (event_id))
-       SELECT event_id FROM chain)`
+   AND event_id IN (` + leaseChain + `)`
 	deleteCompletionsSQL = `
 DELETE FROM ff_completion_event
  WHERE execution_id = ?2
