@@ -141,20 +141,27 @@ func TestSpec05_S84_BadCursors(t *testing.T) {
 	require.Equal(t, e.completed(), took(t, sub, 1)[0].ExecutionID)
 }
 
-func TestSpec05_S85_ThreeHundredCompletionsWhileNobodyReads(t *testing.T) {
-	e := open(t)
-	sub := e.completionsFrom(nil)
+// afterNobodyRead is a subscriber that reads only once n completions have happened, and what it gets.
+func (e *engine) afterNobodyRead(n int) (sub *ffsqlite.Subscription[messages.CompletionEvent], got []messages.CompletionEvent) {
+	e.t.Helper()
+	sub = e.completionsFrom(nil)
 	var ids []messages.ExecutionID
-	for range 300 {
+	for range n {
 		ids = append(ids, e.completed())
 	}
-	got := took(t, sub, 300)
-	require.Equal(t, ids, executionsOf(got))
+	got = took(e.t, sub, n)
+	require.Equal(e.t, ids, executionsOf(got))
+	return sub, got
+}
+
+func TestSpec05_S85_ThreeHundredCompletionsWhileNobodyReads(t *testing.T) {
+	e := open(t)
+	sub, got := e.afterNobodyRead(300)
 	for i, event := range got {
 		require.Equal(t, messages.CursorAfter(messages.EventID(i+1)), event.Cursor)
 	}
-	ids = append(ids[:0], e.completed())
-	require.Equal(t, ids, executionsOf(took(t, sub, 1)), "it goes on live")
+	next := e.completed()
+	require.Equal(t, []messages.ExecutionID{next}, executionsOf(took(t, sub, 1)), "it goes on live")
 }
 
 func TestSpec05_S85_FiveThousandWhileNobodyReads(t *testing.T) {
@@ -334,13 +341,7 @@ func TestSpec01_S68_TheTailAndTheEventBehindACursor(t *testing.T) {
 
 func TestSpec01_S69_NothingIsLostWhileNobodyReads(t *testing.T) {
 	e := open(t)
-	sub := e.completionsFrom(nil)
-	var ids []messages.ExecutionID
-	for range 300 {
-		ids = append(ids, e.completed())
-	}
-	got := took(t, sub, 300)
-	require.Equal(t, ids, executionsOf(got))
+	_, got := e.afterNobodyRead(300)
 	for i, event := range got[1:] {
 		require.Positive(t, bytes.Compare(event.Cursor, got[i].Cursor), "%d", i)
 	}
